@@ -1,0 +1,1 @@
+"""Video anomaly detection: data sets, detectors, protocols and honest evaluation, without DVC."""

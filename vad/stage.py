@@ -1,0 +1,115 @@
+"""What every stage script shares: one-line errors, logging, determinism and the record of what the stage cost.
+
+A stage script ends with ``run(main)``. A mistake of the user's, a full disk or an interruption becomes one line on
+stderr and exit code 1 (130 for an interruption).
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import platform
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from vad import artifacts
+from vad.errors import UserError
+
+TIMINGS = Path("data/timings")
+
+
+def workers() -> int:
+    """Number of worker processes: ``VAD_WORKERS``, else the CPUs this process may use. Never a tracked parameter."""
+    return int(os.environ.get("VAD_WORKERS", len(os.sched_getaffinity(0))))
+
+
+def device() -> str:
+    """Torch device: ``VAD_DEVICE``, else ``cuda`` where there is one, else ``cpu``. Never a tracked parameter."""
+    import torch
+
+    return os.environ.get("VAD_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and, where it is loaded, PyTorch."""
+    random.seed(seed)
+    np.random.seed(seed)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.manual_seed(seed)
+
+
+def run(main: Callable[[], dict | None], name: str | None = None) -> None:
+    """Run a stage's ``main`` as its script's last line.
+
+    Args:
+        main: the stage; it may return ``{"frames": n}``, the work it did, which is kept beside its time.
+        name: under which the time is kept; the script's name by default.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    name = name or Path(sys.argv[0]).stem
+    started = time.perf_counter()
+    try:
+        work = main() or {}
+        _record_cost(name, time.perf_counter() - started, work)
+    except UserError as error:
+        _fail(name, str(error))
+    except KeyboardInterrupt:
+        _fail(name, "interrupted; 'dvc repro' goes on from the last finished stage", code=130)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(name, f"the disk is full while writing {error.filename or 'an output'}: free some space and run again")
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            _fail(name, f"cannot write {error.filename}: make the folder writable and run again")
+        raise
+
+
+def _fail(name: str, message: str, code: int = 1) -> None:
+    print(f"{name}: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _record_cost(name: str, seconds: float, work: dict) -> None:
+    """Keep the wall time and peak memory of the run that first made these bytes.
+
+    The record is not an output: a rerun that gives the same bytes keeps the first run's record, so that a report
+    which prints it is reproducible too.
+    """
+    digest = _digest(artifacts.written)
+    path = TIMINGS / f"{name}.json"
+    try:
+        if json.loads(path.read_text())["outputs"] == digest:
+            return
+    except (OSError, ValueError, KeyError):
+        pass
+    usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    record = {
+        "stage": name,
+        "seconds": round(seconds, 1),
+        "peak_mib": round(usage / 1024),
+        "machine": f"{platform.machine()}, {workers()} CPUs",
+        "outputs": digest,
+        **work,
+    }
+    TIMINGS.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _digest(paths: list[Path]) -> str:
+    md5 = hashlib.md5(usedforsecurity=False)
+    for path in sorted(set(paths)):
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            md5.update(str(file).encode())
+            with open(file, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    md5.update(block)
+    return md5.hexdigest()
