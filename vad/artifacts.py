@@ -27,16 +27,28 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    _sweep(path.parent)
+    holder = Path(tempfile.mkdtemp(prefix=f".writing-{os.getpid()}-", dir=path.parent))
     temporary = holder / path.name
     try:
         yield temporary
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         os.replace(temporary, path)
-        written.append(path)
+        written[:] = [other for other in written if holder not in other.parents] + [path]
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written in ``folder``."""
+    for leftover in folder.glob(".writing-*-*"):
+        try:
+            os.kill(int(leftover.name.split("-")[1]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(leftover, ignore_errors=True)
+        except (PermissionError, ValueError):
+            pass  # alive under another user, or not ours
 
 
 def save_json(path: Path | str, values: dict) -> None:

@@ -1,0 +1,41 @@
+# make demo   everything from nothing: environment, data, detectors, metrics, report/report.pdf
+# make test   the tests        make lint   ruff        make benchmark   frames per second and memory
+.PHONY: demo test lint benchmark setup tex clean
+PYTHON ?= python3
+BIN := .venv/bin
+
+demo: setup tex
+	$(BIN)/dvc repro
+	@$(BIN)/python -m stages.show_results
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+benchmark: setup
+	$(BIN)/python -m stages.benchmark
+
+setup: .venv/ready
+.venv/ready: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+# A TeX engine, where there is none and the system's packages can be installed; the pipeline runs without one as well.
+TEX_PACKAGES := latexmk texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern
+tex:
+	@if command -v latexmk pdflatex tectonic >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
+		echo "installing a TeX engine (apt-get): $(TEX_PACKAGES)"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEX_PACKAGES) >/dev/null; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+		echo "installing a TeX engine (sudo apt-get): $(TEX_PACKAGES)"; \
+		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEX_PACKAGES) >/dev/null; \
+	else echo "no TeX engine: the report stays a .tex file; install latexmk and TeX Live, or tectonic, for the PDF"; fi
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache

@@ -1,0 +1,19 @@
+"""Draw the balanced sample: roles and sizes of the paper's Table 1, under the chosen protocol."""
+
+import logging
+
+from vad import artifacts, params, sampling, stage
+from vad.frames import FrameStore
+
+
+def main() -> None:
+    common = params.common()
+    sizes = params.section("balance_sample", sampling.Params)
+    sample, summary = sampling.draw(FrameStore().index, sizes, common.protocol, common.seed)
+    logging.info("protocol %s\n%s", common.protocol, summary.to_string(index=False))
+    artifacts.save_table("data/sample.parquet", sample)
+    artifacts.save_table("data/sample.csv", summary)
+
+
+if __name__ == "__main__":
+    stage.run(main)
