@@ -133,8 +133,13 @@ class FrameStore:
 
     @cached_property
     def has_pixels(self) -> bool:
-        """False for a data set of tracks and labels alone."""
-        return any((self.folder / "frames").glob("*.zip"))
+        """Whether both splits have clips with frames; False for a data set of tracks and labels alone.
+
+        In a data set where only some clips have frames, the others have the path None.
+        """
+        stored = {path.stem for path in (self.folder / "frames").glob("*.zip")}
+        with_frames = self.manifest["clip"].isin(stored)
+        return set(self.manifest["split"][with_frames]) == {"train", "test"}
 
     def masks(self, clip: str) -> np.ndarray | None:
         """(M, h, w) bool pixel masks of the clip's stored frames, in stored pixels; None where the clip has none."""

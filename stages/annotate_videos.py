@@ -1,0 +1,83 @@
+"""Annotated videos: data/videos/<clip>.mp4 of the most telling test clips; or of one clip, as a command:
+
+python -m stages.annotate_videos --clip 01_0014 --detector padim --out padim.mp4
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from vad import annotate, artifacts, overlay, params, scale, stage
+from vad.errors import UserError
+from vad.frames import FrameStore
+from vad.names import title
+from vad.results import read_json, read_table
+
+FOLDER = Path("data/videos")
+MAPS = Path("data/maps")
+
+
+def main() -> dict:
+    options = parse()
+    section = params.section("annotate", annotate.Params)
+    table = scale.shown(pd.read_parquet("data/fused.parquet"), read_json(Path("data/thresholds.json")))
+    detector = choose(options.detector or section.detector, table, asked=bool(options.detector))
+    rows = table[table["detector"] == detector]
+    clips = {clip.name: clip for clip in FrameStore().clips("test")}
+    if options.clip:
+        if options.clip not in set(rows["clip"]):
+            raise UserError(
+                f"no scored test clip '{options.clip}'; choose from {', '.join(sorted(rows['clip'].unique()))}"
+            )
+        with artifacts.replacing(options.out or f"{options.clip}.mp4") as path:
+            annotate.render(clips[options.clip], story(options.clip, detector, rows, section), path, section)
+        return {}
+    chosen = annotate.telling(rows, section.clips)
+    with artifacts.replacing(FOLDER) as folder:
+        folder.mkdir()
+        for name in tqdm(chosen, desc="annotate", unit="clip"):
+            annotate.render(clips[name], story(name, detector, rows, section), folder / f"{name}.mp4", section)
+    return {"frames": int(rows["clip"].isin(chosen).sum())}
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clip", help="one clip; without it, the clips with the highest peaks")
+    parser.add_argument("--detector", help="whose scores and maps (default: annotate.detector, annotate.maps)")
+    parser.add_argument("--out", type=Path, help="the video to write (default: <clip>.mp4)")
+    return parser.parse_args()
+
+
+def choose(wanted: str, table: pd.DataFrame, asked: bool) -> str:
+    """The ``wanted`` detector if it ran; else, unless it was asked for, the first that did."""
+    ran = list(table["detector"].unique())
+    if wanted in ran:
+        return wanted
+    if asked or not ran:
+        raise UserError(f"detector '{wanted}' left no scores; choose from {', '.join(ran)}")
+    logging.info("annotate.detector: %s did not run; %s is shown", wanted, ran[0])
+    return ran[0]
+
+
+def story(clip: str, detector: str, rows: pd.DataFrame, section: annotate.Params) -> annotate.Story:
+    own = rows[rows["clip"] == clip].sort_values("frame")
+    maps, limits = {}, (0.0, 1.0)
+    for source in (detector, section.maps, *sorted(path.name for path in MAPS.glob("*"))):
+        if (MAPS / source / f"{clip}.npz").exists():
+            stored = np.load(MAPS / source / f"{clip}.npz")
+            maps, limits = (
+                dict(zip(stored["frames"].tolist(), stored["maps"], strict=True)),
+                overlay.span([stored["maps"]]),
+            )
+            break
+    events = read_table(Path("data/events.csv"))
+    return annotate.Story(own, title(detector), maps, limits, events[events["clip"] == clip])
+
+
+if __name__ == "__main__":
+    stage.run(main, name="annotate_clip" if "--clip" in sys.argv else None)

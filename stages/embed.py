@@ -1,0 +1,32 @@
+"""Compute every needed frame's embedding once, for all methods that look at embeddings."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from vad import artifacts, params, semantic, stage
+from vad.frames import FrameStore
+from vad.protocol import select
+
+ROLES = ["prototypes", "calibration", "test"]
+USERS = ["prototypes", "zeroshot"]
+
+
+def main() -> dict:
+    store = FrameStore()
+    wanted_by = [name for name, runs in params.read_file()["detectors"].items() if runs and name in USERS]
+    if not wanted_by or not store.has_pixels:
+        logging.info("no embeddings: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
+        artifacts.save_arrays(semantic.EMBEDDINGS, semantic.arrays([], np.zeros((0, 1), np.float32)))
+        return {"frames": 0}
+    sample = pd.read_parquet("data/sample.parquet")
+    wanted = sample.loc[sample["role"].isin(ROLES), ["clip", "frame"]].drop_duplicates()
+    encoder = semantic.load(params.section("encoder", semantic.Params))
+    arrays = semantic.embed(select(store, wanted), encoder)
+    artifacts.save_arrays(semantic.EMBEDDINGS, arrays)
+    return {"frames": len(arrays["frame"])}
+
+
+if __name__ == "__main__":
+    stage.run(main)

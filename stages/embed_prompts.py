@@ -1,0 +1,23 @@
+"""Embed the zero-shot prompts with the text side of the encoder: the whole of the zero-shot detector's fit."""
+
+import logging
+
+from vad import artifacts, detectors, params, semantic, stage, zeroshot
+from vad.frames import FrameStore
+
+
+def main() -> dict:
+    if reason := detectors.why_not("zeroshot", FrameStore()):
+        logging.info("zeroshot does not run: %s", reason)
+        artifacts.save_state(detectors.MODELS / "zeroshot", {}, {"skipped": reason})
+        return {"frames": 0}
+    section = params.section("zeroshot", zeroshot.Params)
+    encoder = semantic.load(params.section("encoder", semantic.Params))
+    state = zeroshot.fit([], section, params.common().seed, encoder)
+    meta = {"frames": 0, "encoder": encoder.name, "prompts": section.prompts}
+    artifacts.save_state(detectors.MODELS / "zeroshot", {"all": state}, meta)
+    return {"frames": 0}
+
+
+if __name__ == "__main__":
+    stage.run(main, name="fit_zeroshot")  # the name under which its cost is reported

@@ -1,0 +1,50 @@
+"""Find the objects of every frame that a detector of objects is fitted on or scores."""
+
+import logging
+from collections.abc import Sequence
+
+import pandas as pd
+from tqdm import tqdm
+
+from vad import artifacts, detection, params, stage
+from vad.flow import spread
+from vad.frames import DATA, Clip, FrameStore
+from vad.protocol import fit_clips, select
+
+OUT = DATA / "objects"
+RUN = 20  # consecutive frames of the training clips that are looked at together
+
+
+def main() -> dict:
+    store = FrameStore()
+    if not store.has_pixels:
+        logging.info("no objects: the data set has no pixels")
+        with artifacts.replacing(OUT) as folder:
+            folder.mkdir()
+        return {"frames": 0}
+    settings = params.section("extract_objects", detection.Params)
+    sample = pd.read_parquet("data/sample.parquet")
+    training = fit_clips(store, sample, "fit_all")
+    scored = select(store, sample[sample["role"].isin(["test", "calibration"])])
+    wanted = [*spread(training, settings.max_fit_frames, RUN), *scored]
+    with artifacts.replacing(OUT) as folder:
+        folder.mkdir()
+        for clip, table in objects(training, wanted, settings):
+            table.to_parquet(folder / f"{clip.name}.parquet", index=False)
+    return {"frames": sum(len(clip.frames) for clip in wanted)}
+
+
+def objects(training: Sequence[Clip], wanted: Sequence[Clip], settings: detection.Params):
+    """(clip, its objects), scene by scene, so that one background is held at a time."""
+    with tqdm(total=sum(len(clip.frames) for clip in wanted), desc="objects", unit="frame") as bar:
+        for scene in sorted({clip.scene for clip in wanted}):
+            own = [clip for clip in training if clip.scene == scene]
+            known = detection.Scene(own, settings.height) if own else None
+            for clip in (clip for clip in wanted if clip.scene == scene):
+                # A scene that was never seen in training has its own clip's median for background.
+                yield clip, detection.detect(clip, known or detection.Scene([clip], settings.height), settings)
+                bar.update(len(clip.frames))
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,71 @@
+"""Fill the README's tables from runs, so that no figure in it is typed by hand.
+
+``python -m stages.fill_readme --keep ped2`` first keeps the metrics of the run in the workspace as
+``docs/results/ped2.json``. A table stands between ``<!-- results: ped2 roc_auc f1 -->`` and ``<!-- end -->``: the data
+set's name, then the columns.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+from vad import artifacts, params, stage
+from vad.errors import UserError
+
+RESULTS = Path("docs/results")
+TABLE = re.compile(r"(<!-- results: (\S+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+INTERVAL = ("roc_auc", "roc_auc_macro", "average_precision", "paper", "clean", "leak")
+
+
+def keep(name: str) -> None:
+    """Merge metrics/*.json of the workspace into docs/results/<name>.json."""
+    values = {path.stem: json.loads(path.read_text()) for path in sorted(Path("metrics").glob("*.json"))}
+    if not values:
+        raise UserError("metrics/ is empty: run 'dvc repro' first")
+    values["run"] = {"protocol": params.common().protocol, "seed": params.common().seed}
+    artifacts.save_json(RESULTS / f"{name}.json", values)
+
+
+def table(name: str, columns: list[str]) -> str:
+    """A Markdown table: a row a detector, best first by the first column; intervals beside the value they belong to."""
+    values = json.loads((RESULTS / f"{name}.json").read_text())
+    rows = {row: value for row, value in (values["leak"] if columns[0] == "paper" else values).items()}
+    rows = {row: value for row, value in rows.items() if isinstance(value, dict) and value.get(columns[0]) is not None}
+    ranked = sorted(rows, key=lambda row: -rows[row][columns[0]])
+    lines = ["| detector | " + " | ".join(column.replace("_", " ") for column in columns) + " |"]
+    lines.append("| --- |" + " ---: |" * len(columns))
+    lines += [f"| {row} | " + " | ".join(_cell(rows[row], column) for column in columns) + " |" for row in ranked]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(values: dict, column: str) -> str:
+    group, _, key = column.rpartition(".")
+    value = values.get(group, {}).get(key) if group else values.get(column)
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    low, high = values.get(f"{column}_low"), values.get(f"{column}_high")
+    interval = f" [{low:.3f}, {high:.3f}]" if column in INTERVAL and low is not None else ""
+    return f"{value:.3f}{interval}"
+
+
+def fill(text: str) -> str:
+    """The README's text with every marked table made anew."""
+    return TABLE.sub(lambda match: match[1] + table(match[2], match[3].split()) + match[4], text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", metavar="NAME", help="keep the workspace's metrics under this data set's name first")
+    arguments = parser.parse_args()
+    if arguments.keep:
+        keep(arguments.keep)
+    readme = Path("README.md")
+    with artifacts.replacing(readme) as temporary:
+        temporary.write_text(fill(readme.read_text()))
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,11 @@
+"""Fit PaDiM's Gaussians on the sampled normal frames: data/models/padim."""
+
+from vad import detectors, stage
+
+
+def main() -> dict:
+    return detectors.fit("padim")
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,11 @@
+"""Store SPADE's features of the sampled normal frames: data/models/spade."""
+
+from vad import detectors, stage
+
+
+def main() -> dict:
+    return detectors.fit("spade")
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,11 @@
+"""Fit the trajectory detector on the person boxes of the training clips."""
+
+from vad import detectors, stage
+
+
+def main() -> dict:
+    return detectors.fit("tracks")
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,50 @@
+"""Draw plots/pictures: distributions, curves, event types, timelines and heat-map panels."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from vad import artifacts, panels, params, pictures, scale, stage, style, timelines
+from vad.frames import FrameStore
+from vad.names import ordered
+from vad.results import read_json, read_metrics
+
+FOLDER = Path("plots/pictures")
+
+
+def main() -> dict:
+    section = params.section("pictures", pictures.Params)
+    store, metrics = FrameStore(), read_metrics()
+    table = scale.shown(pd.read_parquet("data/fused.parquet"), read_json(Path("data/thresholds.json")))
+    names = ordered(table["detector"])
+    with artifacts.replacing(FOLDER) as folder, style.style():
+        folder.mkdir()
+        pictures.distributions(table, folder / "densities", section.dpi)
+        pictures.roc(table, metrics, folder / "roc", section.dpi)
+        pictures.precision_recall(table, metrics, folder / "pr", section.dpi)
+        pictures.events(metrics, folder / "events", section.dpi)
+        draw_timelines(table, names, store, section, folder)
+        drawn = [
+            name
+            for name in names
+            if panels.draw(
+                name, table[table["detector"] == name], store, section.examples, section.opacity,
+                folder / f"panels_{name}", section.dpi,
+            )
+        ]  # fmt: skip
+    logging.info("heat-map panels: %s", ", ".join(drawn) or "none (no detector left maps)")
+    return {"frames": len(table)}
+
+
+def draw_timelines(table: pd.DataFrame, names: list[str], store: FrameStore, section, folder: Path) -> None:
+    wanted = [name for name in section.timeline if name in names] or names[:1]
+    fps = dict(zip(store.manifest["clip"], store.manifest["fps"], strict=True))
+    for number, clips in enumerate(timelines.pages(table, wanted, fps, section.clips_per_page), start=1):
+        timelines.page(
+            table, clips, wanted, fps, section.peak_distance, folder / f"timeline_{number:02d}", section.dpi
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,24 @@
+"""Render campus-sim, the embedded data set, into data/campus-sim; or, with --sheet, a contact sheet of it."""
+
+import argparse
+from pathlib import Path
+
+import vad.stage
+from vad import campus_sheet, params, simulate
+
+ROOT = Path("data/campus-sim")
+
+
+def main() -> dict | None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sheet", type=Path, metavar="JPG", help="draw a contact sheet of the rendered data and stop")
+    arguments = parser.parse_args()
+    if arguments.sheet:
+        campus_sheet.contact_sheet(ROOT, arguments.sheet)
+        return None
+    wanted = params.section("simulate", simulate.Params)
+    return {"frames": simulate.simulate(ROOT, wanted, params.common().seed, vad.stage.workers())}
+
+
+if __name__ == "__main__":
+    vad.stage.run(main)

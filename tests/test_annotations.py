@@ -1,0 +1,87 @@
+"""Labels, masks and events come out 0-based and agree with hand-written files."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+
+from vad import annotations
+from vad.annotations import Intervals
+from vad.errors import UserError
+
+
+def test_labels_from_intervals_are_inclusive(tmp_path: Path) -> None:
+    source = Intervals(tmp_path / "x.m", ((0, 1), (3, 3)))
+    assert annotations.frame_labels(source, 5, "a").tolist() == [1, 1, 0, 1, 0]
+
+
+def test_interval_beyond_the_clip(tmp_path: Path) -> None:
+    source = Intervals(tmp_path / "x.m", ((2, 5),))
+    with pytest.raises(UserError, match=r"x.m: clip a has 5 frames, so the abnormal stretch from frame 2 to 5"):
+        annotations.frame_labels(source, 5, "a")
+
+
+def test_labels_from_npy(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([[0, 1, 1]], np.float64))
+    labels = annotations.frame_labels(tmp_path / "a.npy", 3, "a")
+    assert labels.dtype == np.int8
+    assert labels.tolist() == [0, 1, 1]
+    with pytest.raises(UserError, match=r"a.npy has 3 labels but clip a has 4 frames"):
+        annotations.frame_labels(tmp_path / "a.npy", 4, "a")
+
+
+def test_labels_other_than_0_and_1(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([0, 1, 2]))
+    with pytest.raises(UserError, match="labels must be 0 or 1"):
+        annotations.frame_labels(tmp_path / "a.npy", 3, "a")
+
+
+def test_unreadable_npy(tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(b"not an array")
+    with pytest.raises(UserError, match=r"a.npy cannot be read as a NumPy array"):
+        annotations.frame_labels(tmp_path / "a.npy", 3, "a")
+
+
+def test_no_source_is_all_normal() -> None:
+    assert annotations.frame_labels(None, 2, "a").tolist() == [0, 0]
+
+
+def test_masks_in_every_format_are_the_same(tmp_path: Path) -> None:
+    masks = np.zeros((3, 4, 6), np.uint8)
+    masks[1, 1:3, 2:5] = 1
+    np.save(tmp_path / "a.npy", masks)
+    cells = np.empty((1, 3), dtype=object)
+    for i in range(3):
+        cells[0, i] = masks[i]
+    scipy.io.savemat(tmp_path / "a.mat", {"volLabel": cells})
+    (tmp_path / "a").mkdir()
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f"a/{i}.bmp"), masks[i] * 255)
+    for path in (tmp_path / "a.npy", tmp_path / "a.mat", tmp_path / "a"):
+        count, read = annotations.pixel_masks(path, "a")
+        assert count == 3
+        np.testing.assert_array_equal(np.stack(list(read)), masks > 0)
+
+
+def test_mat_without_its_variable(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"other": 1})
+    with pytest.raises(UserError, match="has no variable 'volLabel'"):
+        annotations.pixel_masks(tmp_path / "a.mat", "a")
+    (tmp_path / "b.mat").write_bytes(b"x" * 200)
+    with pytest.raises(UserError, match=r"b.mat cannot be read as a MATLAB file"):
+        annotations.mat_intervals(tmp_path / "b.mat", 1)
+
+
+def test_events_take_the_clips_unique_names(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    assert annotations.events(path, {}, {}).columns.tolist() == annotations.EVENT_COLUMNS
+    path.write_text("clip,first frame,last frame,type\n01,5,9,fall\n01,0,3,bicycle\n")
+    table = annotations.events(path, {"01": "test_01"}, {"test_01": 10})
+    assert table.to_numpy().tolist() == [["test_01", 0, 3, "bicycle"], ["test_01", 5, 9, "fall"]]
+    with pytest.raises(UserError, match="line 2: frames 5 to 9 are not in clip 01 of 9 frames"):
+        annotations.events(path, {"01": "test_01"}, {"test_01": 9})
+    path.write_text("clip,start,end\n")
+    with pytest.raises(UserError, match="has no column first_frame, last_frame, type"):
+        annotations.events(path, {}, {})

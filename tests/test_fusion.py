@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from vad.evaluation import auc
+from vad.fusion import Params, Pool, greedy, logistic, rules, simplest
+
+PARAMS = Params(detectors="all", ridge=0.1, greedy_size=4, standard_errors=1.0)
+
+
+def pool(strengths: list[float], clips: int = 12, size: int = 100, folds: int = 4, seed: int = 0) -> Pool:
+    """Surprises of detectors of given strengths; every clip shifts every detector by a little."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(clips), size)
+    labels = (np.tile(np.arange(size), clips) >= size // 2).astype(int)
+    labels[codes == 0] = 1  # a wholly abnormal clip
+    shift = rng.normal(0, 0.3, (clips, len(strengths)))[codes]
+    x = np.abs(rng.normal(size=(len(codes), len(strengths))) + shift + labels[:, None] * np.array(strengths))
+    return Pool(x, labels, codes, codes % folds)
+
+
+def pooled(pool: Pool, by_fold: dict) -> float:
+    scores = np.empty(len(pool.labels))
+    for fold, rule in by_fold.items():
+        own = pool.folds == fold
+        scores[own] = rule.apply(pool.x[own])
+    return auc(scores, pool.labels)
+
+
+def test_fusion_is_not_drowned_by_weak_detectors():
+    weak = pool([4.0, *[0.0] * 9])
+    best = max(auc(weak.x[:, d], weak.labels) for d in range(10))
+    found = rules(weak, "clean", PARAMS, seed=0)
+    assert pooled(weak, found["fusion_mean"]) < best - 0.02
+    assert pooled(weak, found["fusion"]) >= best - 0.01
+
+
+def test_fusion_gains_where_detectors_add_up():
+    equals = pool([1.5] * 8)
+    best = max(auc(equals.x[:, d], equals.labels) for d in range(8))
+    assert pooled(equals, rules(equals, "clean", PARAMS, seed=0)["fusion"]) > best + 0.05
+
+
+def test_clean_rules_do_not_see_their_own_fold():
+    one = pool([2.0, 1.5, 0.5], folds=3)
+    changed = Pool(one.x, np.where(one.folds == 0, 1 - one.labels, one.labels), one.clips, one.folds)
+    before, after = (rules(p, "clean", PARAMS, seed=0) for p in (one, changed))
+    for name in ("fusion", "fusion_logistic"):
+        assert np.array_equal(before[name][0].weights, after[name][0].weights)
+    assert not np.array_equal(before["fusion_logistic"][1].weights, after["fusion_logistic"][1].weights)
+
+
+def test_paper_fits_on_the_frames_it_scores():
+    rng = np.random.default_rng(0)
+    labels, clips = np.tile([0, 1], 100), np.repeat(np.arange(10), 20)
+    noise = Pool(np.abs(rng.normal(size=(200, 40))), labels, clips, np.zeros(200, int))
+    leak = pooled(noise, rules(noise, "paper", PARAMS, seed=0)["fusion_logistic"])
+    honest = Pool(noise.x, labels, clips, clips % 5)
+    assert leak > pooled(honest, rules(honest, "clean", PARAMS, seed=0)["fusion_logistic"]) + 0.1
+
+
+def test_one_class_reads_no_labels():
+    one = pool([2.0, 0.0])
+    flipped = Pool(one.x, 1 - one.labels, one.clips, one.folds)
+    for p in (one, flipped):
+        found = rules(p, "one_class", PARAMS, seed=0)
+        assert set(found) == {"fusion", "fusion_mean", "fusion_max"}
+        assert all(rule.weights.tolist() == [0.5, 0.5] for rule in found["fusion"].values())
+
+
+def test_a_fold_whose_permitted_frames_are_of_one_class_gets_the_mean():
+    labels = np.array([1, 1, 0, 1])
+    two = Pool(np.random.default_rng(0).random((4, 2)), labels, np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]))
+    found = rules(two, "clean", PARAMS, seed=0)
+    assert found["fusion"][1].name == "mean"  # fold 0 has abnormal frames only
+    assert found["fusion"][0].name != "mean" or found["fusion"][0].weights.sum() == 1
+
+
+def test_logistic_has_no_negative_weight_and_equals_scikit_learn_inside():
+    from sklearn.linear_model import LogisticRegression
+
+    one = pool([2.0, 1.0])
+    rule = logistic(one.x, one.labels, ridge=0.1)
+    z = (one.x - one.x.mean(axis=0)) / one.x.std(axis=0)
+    # Balanced weights sum to N there and to 1 here: C = 1 / (ridge x N).
+    reference = LogisticRegression(C=1 / (0.1 * len(z)), class_weight="balanced", tol=1e-8).fit(z, one.labels).coef_[0]
+    reference /= one.x.std(axis=0)
+    assert rule.weights == pytest.approx(reference / reference.sum(), abs=1e-3)
+    backwards = logistic(np.column_stack([one.x[:, 0], -one.x[:, 0]]), one.labels, ridge=0.1)
+    assert backwards.weights.tolist() == [1.0, 0.0]
+
+
+def test_greedy_takes_what_adds_and_stops():
+    labels = np.array([0, 0, 1, 1])
+    x = np.array([[0, 1, 0], [0, 0, 5], [2, 0, 0], [0, 3, 0]], float)
+    rule = greedy(x, labels, size=3, start=0)
+    assert rule.weights.tolist() == [0.5, 0.5, 0.0]
+
+
+def test_simplest_prefers_the_first_within_the_error_of_the_best():
+    rng = np.random.default_rng(0)
+    clips, labels = np.repeat(np.arange(10), 20), np.tile([0, 1], 100)
+    good = rng.normal(size=200) + labels
+    scores = {"poor": rng.normal(size=200), "good": good, "same": good * 2, "better": good + 0.01 * labels}
+    assert simplest(scores, labels, clips, standard_errors=4.0, seed=0) == "good"
+    assert simplest(scores, labels, clips, standard_errors=0.0, seed=0) == "better"

@@ -1,0 +1,132 @@
+"""Report and pictures over made-up runs: all detectors with everything, and one with nothing besides."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import render_pictures, render_report
+from tests import example_run
+from vad import provenance, report, typeset
+
+ROOT = Path(__file__).parents[1]
+VALUES = {
+    "seed": 0,
+    "protocol": "clean",
+    "data": {"root": "data/campus-sim"},
+    "pictures": {
+        "dpi": 50, "timeline": ["fusion", "padim"], "clips_per_page": 3, "peak_distance": 1.0, "examples": 2,
+        "opacity": 0.7,
+    },
+    "report": {"title": "100 % of A & B_c", "authors": []},
+    "encoder": {"name": "conse", "backbone": "b0"},
+    "zeroshot": {"normal": ["people {walking}", "50 % shade #1"], "temperature": 0.05},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two finished runs by name, their pictures and reports made."""
+    made = {}
+    for name, detectors, extras in (
+        ("whole", [d for d in example_run.DETECTORS if d != "tracks"], True),
+        ("lone", ["padim"], False),
+    ):
+        root = tmp_path_factory.mktemp(name)
+        example_run.build(root, detectors, extras=extras)
+        (root / "params.yaml").write_text(yaml.safe_dump(VALUES))
+        ignored = shutil.ignore_patterns("report.*")
+        shutil.copytree(ROOT / "report", root / "report", ignore=ignored)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(root)
+            render_pictures.main()
+            render_report.main()
+        made[name] = root
+    return made
+
+
+def test_every_picture_that_the_run_has_data_for(runs) -> None:
+    stems = {path.stem for path in (runs["whole"] / "plots/pictures").glob("*.png")}
+    assert stems == {"densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
+    stems = {path.stem for path in (runs["lone"] / "plots/pictures").glob("*.png")}
+    assert stems == {"densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
+
+
+def test_pictures_and_report_are_the_same_bytes_again(runs, monkeypatch) -> None:
+    root = runs["lone"]
+    files = [*sorted((root / "plots/pictures").iterdir()), root / "report/report.tex", root / "report/report.pdf"]
+    before = {path: path.read_bytes() for path in files}
+    monkeypatch.chdir(root)
+    render_pictures.main()
+    render_report.main()
+    assert [path.name for path in files if path.read_bytes() != before[path]] == []
+
+
+def test_report_tells_what_the_run_found(runs) -> None:
+    text = (runs["whole"] / "report/report.tex").read_text()
+    facts = report.Facts(runs["whole"], VALUES)
+    for name in facts.detectors:
+        assert f"{facts.metrics[name]['roc_auc']:.3f}" in text
+    assert "the data set has no person tracks" in text
+    assert r"\caption{Micro ROC-AUC under the protocols" in text
+    assert r"100 \% of A \& B\_\allowbreak{}c" in text
+    assert r"people \{walking\}" in text
+    assert "17.1" in text, "8.2 s for 480 frames, in ms per frame"
+    cited = {key for keys in re.findall(r"\\cite\{([^}]+)\}", text) for key in keys.split(",")}
+    listed = set(re.findall(r"\\bibitem\{([^}]+)\}", text))
+    assert cited == listed
+    labels, references = set(re.findall(r"\\label\{([^}]+)\}", text)), set(re.findall(r"\\ref\{([^}]+)\}", text))
+    assert references <= labels
+
+
+def test_report_of_one_detector_leaves_out_what_there_is_not(runs) -> None:
+    text = (runs["lone"] / "report/report.tex").read_text()
+    for absent in ("The leak", "By type of event", "Where in the frame", "Cost", "What each detector adds", "SPADE}"):
+        assert absent not in text
+    assert r"\subsection{PaDiM}" in text
+    labels, references = set(re.findall(r"\\label\{([^}]+)\}", text)), set(re.findall(r"\\ref\{([^}]+)\}", text))
+    assert references <= labels
+
+
+def test_every_detector_has_its_description(runs) -> None:
+    for name in example_run.DETECTORS:
+        partial = "fusion" if name.startswith("fusion") else name
+        assert (ROOT / f"report/methods/{partial}.tex.j2").exists()
+
+
+@pytest.mark.skipif(typeset.engine() in (None, "tectonic"), reason="no latexmk or pdflatex here")
+def test_nothing_runs_into_the_margin_or_refers_to_nothing(runs, tmp_path) -> None:
+    for root in runs.values():
+        log = typeset.typeset(root / "report/report.tex", tmp_path / "a.pdf", typeset.engine())
+        assert typeset.overfull(log, points=5) == []
+        assert "undefined" not in log.split("Output written")[0].split("(see the transcript")[0].lower() or (
+            "There were undefined references" not in log
+        )
+
+
+def test_without_tex_the_source_is_there_and_the_pdf_says_what_to_install(runs, tmp_path, monkeypatch, caplog) -> None:
+    shutil.copytree(runs["lone"], tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent / "nowhere"))
+    render_report.main()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [typeset.INSTALL]
+    assert Path("report/report.tex").exists()
+    assert Path("report/report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_revision_marks_changed_files(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.revision() == "not under version control"
+    (tmp_path / "params.yaml").write_text("a: 1\n")
+    author = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for arguments in (("init", "-q"), ("add", "."), (*author, "commit", "-qm", "a")):
+        assert provenance._git(*arguments) == ""
+    assert re.fullmatch("[0-9a-f]{10}", provenance.revision())
+    (tmp_path / "notes.txt").write_text("does not count")
+    assert "modified" not in provenance.revision()
+    (tmp_path / "params.yaml").write_text("a: 2\n")
+    assert provenance.revision().endswith(", modified")

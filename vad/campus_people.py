@@ -1,0 +1,281 @@
+"""The pedestrians of campus-sim: looks, an articulated skeleton, and the poses of walking, running, sitting, fighting.
+
+Angles are radians. Limbs swing in the sagittal plane: 0 hangs straight down, positive swings forward. A body is built
+in its own frame (x forward, y to its left, z up) and then turned to its heading and set on the ground.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vad.campus_camera import Color, Shape, solid
+
+_SKIN = [(122, 158, 206), (110, 146, 198), (138, 174, 220), (84, 116, 166), (62, 86, 128)]
+_HAIR = [(24, 22, 24), (30, 34, 42), (36, 48, 70), (18, 18, 20), (60, 84, 112), (120, 124, 128)]
+_TOPS = [
+    (196, 196, 200), (60, 54, 50), (70, 60, 160), (150, 104, 60), (96, 130, 72), (70, 150, 205), (60, 44, 34),
+    (168, 150, 190), (176, 172, 120), (52, 66, 130), (214, 214, 206), (110, 96, 84),
+]  # fmt: skip
+_LEGS = [(86, 60, 44), (48, 44, 42), (120, 92, 70), (96, 120, 140), (62, 56, 54), (38, 34, 34), (140, 150, 160)]
+_SHOES = [(40, 38, 38), (206, 208, 210), (50, 60, 92), (70, 66, 130)]
+_BAGS = [(44, 40, 40), (40, 52, 120), (110, 74, 40), (66, 96, 66), (60, 110, 170)]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a person wears and is: height in metres, build as a factor on widths, colours in BGR."""
+
+    height: float
+    build: float
+    skin: Color
+    hair: Color
+    long_hair: bool
+    top: Color
+    legs: Color
+    shoes: Color
+    bottom: str  # trousers, shorts or skirt
+    sleeves: str  # long or short
+    backpack: Color | None
+    handbag: Color | None
+
+
+def random_look(rng: np.random.Generator) -> Look:
+    """A person as met on a campus."""
+
+    def pick(palette: list[Color]) -> Color:
+        color = np.asarray(palette[rng.integers(len(palette))]) * rng.uniform(0.85, 1.12)
+        return tuple(np.clip(color, 5, 240).tolist())
+
+    woman = rng.random() < 0.5
+    bottom = str(rng.choice(["trousers", "shorts", "skirt"], p=[0.55, 0.15, 0.3] if woman else [0.72, 0.28, 0.0]))
+    return Look(
+        height=float(rng.normal(1.63 if woman else 1.75, 0.05)),
+        build=float(rng.uniform(0.88, 1.12)),
+        skin=pick(_SKIN),
+        hair=pick(_HAIR),
+        long_hair=bool(woman and rng.random() < 0.75),
+        top=pick(_TOPS),
+        legs=pick(_LEGS),
+        shoes=pick(_SHOES),
+        bottom=bottom,
+        sleeves="short" if rng.random() < 0.5 else "long",
+        backpack=pick(_BAGS) if rng.random() < 0.3 else None,
+        handbag=pick(_BAGS) if rng.random() < 0.25 else None,
+    )
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Joint angles; left then right. ``spread`` lifts the arms sideways, ``tip`` tips the whole body over its feet."""
+
+    thigh: tuple[float, float] = (0.03, -0.03)
+    knee: tuple[float, float] = (0.04, 0.04)
+    arm: tuple[float, float] = (0.05, 0.0)
+    elbow: tuple[float, float] = (0.15, 0.15)
+    spread: tuple[float, float] = (0.10, 0.10)
+    lean: float = 0.02
+    twist: float = 0.0
+    lift: float = 0.0
+    tip: float = 0.0
+
+
+STAND = Pose()
+SIT = Pose(thigh=(1.45, 1.5), knee=(1.45, 1.4), arm=(0.5, 0.6), elbow=(0.9, 0.8), lean=0.02)
+PHONE = replace(STAND, arm=(0.05, 0.55), elbow=(0.15, 1.7))
+
+
+def stride(height: float, running: bool) -> float:
+    """Metres covered by one full gait cycle (two steps)."""
+    return height * (1.55 if running else 0.82)
+
+
+def walk(phase: float, vigour: float = 1.0) -> Pose:
+    """Walking pose at ``phase`` radians of the gait cycle; ``vigour`` 0 stands still, 1 walks at full step."""
+    left, right = phase, phase + np.pi
+
+    def thigh(p: float) -> float:
+        return vigour * (0.43 * np.cos(p) + 0.04)
+
+    def knee(p: float) -> float:
+        return 0.06 + vigour * (0.98 * max(0.0, -np.sin(p - 0.25)) ** 1.4 + 0.12 * max(0.0, np.sin(p)))
+
+    def arm(p: float) -> float:
+        return -0.38 * vigour * np.cos(p)
+
+    return Pose(
+        thigh=(thigh(left), thigh(right)),
+        knee=(knee(left), knee(right)),
+        arm=(arm(left), arm(right)),
+        elbow=(0.2 + 0.15 * vigour * max(0.0, -np.cos(left)), 0.2 + 0.15 * vigour * max(0.0, -np.cos(right))),
+        lean=0.03 + 0.03 * vigour,
+        twist=0.12 * vigour * np.cos(phase),
+    )
+
+
+def run(phase: float) -> Pose:
+    """Running pose: long stride, high heel, bent pumping arms, body leaning forward, both feet off the ground."""
+
+    def thigh(p: float) -> float:
+        return 0.78 * np.cos(p) + 0.22
+
+    def knee(p: float) -> float:
+        return 0.25 + 1.55 * max(0.0, -np.sin(p - 0.35)) ** 1.2
+
+    left, right = phase, phase + np.pi
+    return Pose(
+        thigh=(thigh(left), thigh(right)),
+        knee=(knee(left), knee(right)),
+        arm=(-0.85 * np.cos(left) - 0.1, -0.85 * np.cos(right) - 0.1),
+        elbow=(1.55, 1.55),
+        spread=(0.2, 0.2),
+        lean=0.24,
+        twist=0.25 * np.cos(phase),
+        lift=0.06 * abs(np.sin(phase)),
+    )
+
+
+def ride_board(sway: float) -> Pose:
+    """Standing sideways on a board: knees bent, arms out for balance, no gait."""
+    return Pose(
+        thigh=(0.62, 0.12),
+        knee=(0.62, 0.5),
+        arm=(0.25 + 0.2 * sway, -0.2 - 0.2 * sway),
+        elbow=(0.4, 0.5),
+        spread=(0.75 + 0.15 * sway, 0.7 - 0.15 * sway),
+        lean=0.16,
+    )
+
+
+def fight(beat: float) -> Pose:
+    """Blow by blow: one arm strikes while the other guards; ``beat`` in radians."""
+    left, right = max(0.0, np.sin(beat)), max(0.0, -np.sin(beat))
+    kick = max(0.0, np.sin(beat * 0.5 - 0.8)) ** 6
+    return Pose(
+        thigh=(0.35, -0.35 + 1.5 * kick),
+        knee=(0.35, 0.3 + 0.3 * kick),
+        arm=(0.6 + 1.0 * left, 0.6 + 1.0 * right),
+        elbow=(1.9 - 1.8 * left, 1.9 - 1.8 * right),
+        spread=(0.25, 0.25),
+        lean=0.22 + 0.15 * np.sin(beat * 0.5),
+        twist=0.5 * np.sin(beat),
+    )
+
+
+def blend(first: Pose, second: Pose, share: float) -> Pose:
+    """The pose ``share`` of the way from the first to the second."""
+
+    def mix(a: object, b: object) -> object:
+        if isinstance(a, tuple):
+            return tuple(mix(x, y) for x, y in zip(a, b, strict=True))
+        return (1 - share) * a + share * b
+
+    return Pose(**{key: mix(getattr(first, key), getattr(second, key)) for key in Pose.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where a body stands: (x, y) on the ground, heading in radians from +x, height of the ground, and a lift."""
+
+    x: float
+    y: float
+    heading: float
+    z: float = 0.0
+
+    def world(self, points: np.ndarray) -> np.ndarray:
+        """(N, 3) points of the body's own frame in the world."""
+        c, s = np.cos(self.heading), np.sin(self.heading)
+        turned = points @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+        return turned + (self.x, self.y, self.z)
+
+
+def skeleton(look: Look, pose: Pose) -> dict[str, np.ndarray]:
+    """Joints in the body's own frame, the lower foot on the ground: name -> (3,), sided ones with ``_l`` and ``_r``."""
+    h = look.height
+    joints = {"pelvis": np.zeros(3)}
+    up = np.array([np.sin(pose.lean), 0.0, np.cos(pose.lean)])
+    joints["neck"] = up * 0.295 * h
+    joints["head"] = joints["neck"] + np.array([np.sin(pose.lean * 0.6) + 0.12, 0, np.cos(pose.lean)]) * 0.105 * h
+    for side, sign, index in (("l", 1.0, 0), ("r", -1.0, 1)):
+        hip = np.array([0.0, sign * 0.052 * h, 0.0])
+        shin = pose.thigh[index] - pose.knee[index]
+        joints[f"hip_{side}"] = hip
+        joints[f"knee_{side}"] = hip + _limb(pose.thigh[index]) * 0.245 * h
+        joints[f"ankle_{side}"] = joints[f"knee_{side}"] + _limb(shin) * 0.235 * h
+        foot = min(max(shin, -0.9), 0.35) * 0.8
+        joints[f"toe_{side}"] = joints[f"ankle_{side}"] + np.array([np.cos(foot), 0, np.sin(foot) - 0.25]) * 0.09 * h
+        across = np.array([-sign * np.sin(pose.twist), np.cos(pose.twist) * sign, 0.0])
+        shoulder = joints["neck"] - up * 0.03 * h + across * 0.108 * h * look.build
+        out = np.array([0.0, sign * np.sin(pose.spread[index]), 0.0])
+        level = np.cos(pose.spread[index])
+        joints[f"shoulder_{side}"] = shoulder
+        joints[f"elbow_{side}"] = shoulder + (_limb(pose.arm[index]) * level + out) * 0.175 * h
+        fore = _limb(pose.arm[index] + pose.elbow[index]) * level + out * 0.3
+        joints[f"hand_{side}"] = joints[f"elbow_{side}"] + fore * 0.155 * h
+    lowest = min(min(joints[f"toe_{side}"][2], joints[f"ankle_{side}"][2] - 0.03 * h) for side in "lr")
+    raised = np.array([0.0, 0.0, pose.lift - lowest + 0.018 * h])
+    joints = {name: joint + raised for name, joint in joints.items()}
+    if pose.tip:
+        c, s = np.cos(pose.tip), np.sin(pose.tip)
+        turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+        joints = {name: joint @ turn + (0, 0, 0.1 * abs(s)) for name, joint in joints.items()}
+    return joints
+
+
+def _limb(angle: float) -> np.ndarray:
+    return np.array([np.sin(angle), 0.0, -np.cos(angle)])
+
+
+def body(look: Look, joints: dict[str, np.ndarray], placing: Placing) -> list[Shape]:
+    """The clothed body on its joints, in the world."""
+    names = list(joints)
+    world = dict(zip(names, placing.world(np.stack([joints[name] for name in names])), strict=True))
+    k = look.height / 1.7
+    shapes = []
+    for side in "lr":
+        hip, knee, ankle = world[f"hip_{side}"], world[f"knee_{side}"], world[f"ankle_{side}"]
+        shade = 1.0 if side == "l" else 0.88
+        cloth = tuple(c * shade for c in look.legs)
+        skin = tuple(c * shade for c in look.skin)
+        shapes.append(solid([hip, knee], [0.088 * k * look.build, 0.062 * k], cloth))
+        shapes.append(solid([knee, ankle], [0.058 * k, 0.042 * k], cloth if look.bottom == "trousers" else skin))
+        shapes.append(solid([ankle - (0, 0, 0.02), world[f"toe_{side}"]], [0.048 * k, 0.036 * k], look.shoes))
+        elbow = world[f"elbow_{side}"]
+        top = tuple(c * (shade * 0.96) for c in look.top)
+        shapes.append(solid([world[f"shoulder_{side}"], elbow], [0.056 * k, 0.046 * k], top))
+        sleeve = top if look.sleeves == "long" else skin
+        shapes.append(solid([elbow, world[f"hand_{side}"]], [0.043 * k, 0.034 * k], sleeve))
+        shapes.append(solid([world[f"hand_{side}"]], 0.043 * k, skin))
+    trunk = [world[name] for name in ("shoulder_l", "shoulder_r", "hip_l", "hip_r")]
+    waist = 0.088 * k * look.build
+    shapes.append(solid(trunk, [0.062 * k, 0.062 * k, waist, waist], look.top))
+    shapes.append(solid([world["neck"], world["head"]], 0.046 * k, look.skin))
+    if look.bottom == "skirt":
+        hem = [0.35 * world[f"hip_{side}"] + 0.65 * world[f"knee_{side}"] for side in "lr"]
+        shapes.append(solid([*trunk[2:], *hem], [waist, waist, 0.11 * k, 0.11 * k], look.legs, bias=0.06))
+    return shapes + _head(look, world, placing, k) + _luggage(look, joints, placing, k)
+
+
+def _head(look: Look, world: dict[str, np.ndarray], placing: Placing, k: float) -> list[Shape]:
+    forward = np.array([np.cos(placing.heading), np.sin(placing.heading), 0.0])
+    head, up = world["head"], world["head"] - world["neck"]
+    up = up / np.linalg.norm(up)
+    crown = head - forward * 0.03 + up * 0.045 * k
+    nape = head - forward * 0.06
+    shapes = [solid([head - up * 0.03, head + up * 0.03], 0.088 * k, look.skin)]
+    hair = [crown, nape, nape - up * (0.26 if look.long_hair else 0.02) * k]
+    shapes.append(solid(hair, [0.1 * k, 0.094 * k, 0.08 * k], look.hair))
+    return shapes
+
+
+def _luggage(look: Look, joints: dict[str, np.ndarray], placing: Placing, k: float) -> list[Shape]:
+    shapes = []
+    if look.backpack:
+        spine = joints["neck"] - joints["pelvis"]
+        back = np.array([-0.15 * k, 0, 0])
+        corners = [joints["pelvis"] + spine * t + back + (0, y, 0) for t in (0.35, 0.9) for y in (-0.09, 0.09)]
+        shapes.append(solid(placing.world(np.stack(corners)), 0.085 * k, look.backpack))
+    if look.handbag:
+        hand = joints["hip_l"] + (0.0, 0.14 * k, 0.02)
+        corners = [hand + (x, 0, z) for x in (-0.1, 0.1) for z in (-0.12, 0.08)]
+        shapes.append(solid(placing.world(np.stack(corners)), 0.045 * k, look.handbag))
+    return shapes

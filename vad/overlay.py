@@ -1,0 +1,39 @@
+"""A score map laid over its frame."""
+
+import cv2
+import numpy as np
+
+
+def span(maps: list[np.ndarray], quantiles: tuple[float, float] = (0.5, 0.999)) -> tuple[float, float]:
+    """The (low, high) map values that the colours run between, common to all of a detector's pictures.
+
+    Args:
+        maps: the detector's maps, each (N, h, w).
+    """
+    values = np.concatenate([np.asarray(part, np.float32)[:, ::2, ::2].ravel()[::3] for part in maps])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.quantile(values, quantiles))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def blend(image: np.ndarray, score_map: np.ndarray, limits: tuple[float, float], opacity: float) -> np.ndarray:
+    """Colour the map and lay it over the image; the lower a value, the more of the image shows through.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        score_map: (h, w) float, any resolution.
+        limits: map values of the first and the last colour.
+        opacity: 0 to 1, of the last colour.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    low, high = limits
+    height, width = image.shape[:2]
+    unit = np.clip((np.nan_to_num(np.asarray(score_map, np.float32), nan=low) - low) / (high - low), 0, 1)
+    unit = cv2.resize(unit, (width, height), interpolation=cv2.INTER_LINEAR)
+    colour = cv2.applyColorMap((unit * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    alpha = (opacity * np.sqrt(unit))[..., None]
+    return (image * (1 - alpha) + colour * alpha + 0.5).astype(np.uint8)

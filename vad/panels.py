@@ -1,0 +1,117 @@
+"""Heat-map panels: for each detector with maps, its best hits, its misses and its false alarms."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from vad.frames import Clip, FrameStore
+from vad.names import title
+from vad.overlay import blend, span
+from vad.style import WIDTH, plt, save
+
+MAPS = Path("data/maps")
+KINDS = {"best hits": (1, True, False), "misses": (1, False, True), "false alarms": (0, True, False)}
+TILE = 260  # pixels: width of one frame in a panel
+OUTLINE = (0, 200, 120)
+
+
+def choose(rows: pd.DataFrame, count: int) -> dict[str, pd.DataFrame]:
+    """The most telling frames of each kind, judged at the threshold, one of a clip.
+
+    Args:
+        rows: one detector's test frames with ``shown`` and ``alarm``.
+
+    Returns:
+        kind -> at most ``count`` rows; hits and false alarms by the highest score, misses by the lowest.
+    """
+    chosen = {}
+    for kind, (label, alarm, ascending) in KINDS.items():
+        fitting = rows[(rows["label"] == label) & (rows["alarm"] == alarm)]
+        best = fitting.sort_values(["shown", "clip", "frame"], ascending=[ascending, True, True], kind="stable")
+        chosen[kind] = best.drop_duplicates("clip").head(count)
+    return chosen
+
+
+def draw(
+    detector: str, rows: pd.DataFrame, store: FrameStore, count: int, opacity: float, path: Path, dpi: int
+) -> bool:
+    """The panel of ``detector``: three rows (kinds) of ``count`` examples: frame, overlay, score bar.
+
+    Returns:
+        whether there was anything to draw: maps, pixels and a threshold.
+    """
+    files = {file.stem: file for file in sorted((MAPS / detector).glob("*.npz"))}
+    rows = rows[rows["clip"].isin(files)]
+    if rows.empty or not rows["alarm"].any() or not store.has_pixels:
+        return False
+    chosen = choose(rows, count)
+    clips = {clip.name: clip for clip in store.clips("test")}
+    wanted = {clip for part in chosen.values() for clip in part["clip"]}
+    maps = {clip: np.load(files[clip]) for clip in sorted(wanted)}
+    maps = {clip: dict(zip(stored["frames"].tolist(), stored["maps"], strict=True)) for clip, stored in maps.items()}
+    limits = span([np.stack(list(part.values())) for part in maps.values()])
+    ceiling = max(rows["shown"].quantile(0.999), 1.0)
+
+    figure, axes = plt.subplots(
+        len(KINDS),
+        count,
+        figsize=(WIDTH, 0.2 + _height(clips, wanted) * WIDTH / count * 3 + 0.5),
+        squeeze=False,
+        layout="constrained",
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02)
+    for line, (kind, part) in zip(axes, chosen.items(), strict=True):
+        for position, axis in enumerate(line):
+            axis.set_axis_off()
+            if position >= len(part):
+                if position == 0:
+                    axis.text(0, 0.5, f"no {kind} at this threshold", transform=axis.transAxes)
+                continue
+            row = part.iloc[position]
+            axis.imshow(_example(row, clips[row["clip"]], store, maps[row["clip"]], limits, opacity, ceiling))
+            prefix = f"{kind}: " if position == 0 else ""
+            axis.set_title(f"{prefix}{row['clip']}, frame {row['frame']}", fontsize=6.5, pad=2)
+    figure.suptitle(title(detector), fontsize=8, x=0.01, ha="left")
+    save(figure, path, dpi)
+    return True
+
+
+def _height(clips: dict[str, Clip], wanted: set[str]) -> float:
+    """Height of an example relative to its width, from the clips' sizes."""
+    ratios = [clips[name].size[1] / max(1, clips[name].size[0]) for name in wanted]
+    return max(ratios) / 2.12
+
+
+def _example(row, clip: Clip, store: FrameStore, maps: dict, limits, opacity: float, ceiling: float) -> np.ndarray:
+    """frame | overlay | score bar as one (h, w, 3) uint8 picture."""
+    image = clip.read(int(row["frame"]))
+    overlay = blend(image, maps[int(row["frame"])], limits, opacity) if int(row["frame"]) in maps else image
+    height = round(TILE * image.shape[0] / image.shape[1])
+    frame = cv2.resize(image, (TILE, height), interpolation=cv2.INTER_AREA)
+    _outline(frame, clip, store, int(row["frame"]))
+    overlay = cv2.resize(overlay, (TILE, height), interpolation=cv2.INTER_AREA)
+    gap = np.full((height, 6, 3), 255, np.uint8)
+    return np.hstack([frame, gap, overlay, gap, _bar(row, height, ceiling)])
+
+
+def _outline(frame: np.ndarray, clip: Clip, store: FrameStore, number: int) -> None:
+    masks = store.masks(clip.name)
+    if masks is None:
+        return
+    mask = masks[int(np.searchsorted(clip.stored, number))].astype(np.uint8)
+    mask = cv2.resize(mask, frame.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(frame, contours, -1, OUTLINE, 1, cv2.LINE_AA)
+
+
+def _bar(row, height: int, ceiling: float) -> np.ndarray:
+    """The score as a bar from the common scale's 0 at the bottom; the black tick is the threshold."""
+    bar = np.full((height, 16, 3), 236, np.uint8)
+    filled = round(float(np.clip(row["shown"] / ceiling, 0, 1)) * height)
+    bar[height - filled :] = (213, 94, 0) if row["alarm"] else (86, 120, 154)
+    if np.isfinite(row["level"]):
+        tick = int(np.clip(height - row["level"] / ceiling * height, 1, height - 2))
+        bar[tick - 1 : tick + 1] = 0
+    return bar

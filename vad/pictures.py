@@ -1,0 +1,145 @@
+"""Figures over all test frames: score distributions, ROC and precision-recall per detector, AUC by event type."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pydantic
+from matplotlib.axes import Axes
+from scipy.stats import gaussian_kde
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from vad.names import ordered, title
+from vad.params import Section
+from vad.style import ABNORMAL, INK, MAIN, NORMAL, QUIET, WIDTH, grid, plt, save
+
+KDE_FRAMES = 1500  # frames per class that a density is estimated from
+CURVE_POINTS = 400
+
+
+class Params(Section):
+    """Section ``pictures``."""
+
+    dpi: int = pydantic.Field(ge=50, le=600)
+    timeline: list[str] = pydantic.Field(min_length=1, max_length=4)
+    clips_per_page: int = pydantic.Field(ge=1, le=40)
+    peak_distance: float = pydantic.Field(gt=0)
+    examples: int = pydantic.Field(ge=1, le=6)
+    opacity: float = pydantic.Field(ge=0, le=1)
+
+
+def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
+    """Kernel density of the smoothed score by class, one small panel per detector.
+
+    Args:
+        table: the test frames with ``shown`` and ``level`` (``vad.scale``).
+    """
+    names = ordered(table["detector"])
+    figure, axes = grid(len(names), 5, (WIDTH / 5, 0.95))
+    for axis, name in zip(axes, names, strict=True):
+        rows = table[table["detector"] == name]
+        low, high = np.quantile(rows["shown"], [0.002, 0.99])
+        places = np.linspace(low - 0.3, max(high, 1.3), 160)
+        for label, colour in ((0, NORMAL), (1, ABNORMAL)):
+            density = _density(rows.loc[rows["label"] == label, "shown"].to_numpy(), places)
+            axis.fill_between(places, density, color=colour, alpha=0.25, linewidth=0)
+            axis.plot(places, density, color=colour, label=("normal", "abnormal")[label])
+        if np.isfinite(level := rows["level"].median()) and level < places[-1]:
+            axis.axvline(level, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), label="threshold")
+        axis.set_title(title(name))
+        axis.set_yticks([])
+        axis.spines["left"].set_visible(False)
+        axis.set_ylim(bottom=0)
+    figure.supxlabel("score", fontsize=7.5)
+    handles = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=3)
+    save(figure, path, dpi, vector=True)
+
+
+def _density(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    values = values[:: max(1, len(values) // KDE_FRAMES)]
+    if len(values) < 2 or np.ptp(values) == 0:
+        return np.zeros_like(places)
+    return gaussian_kde(values)(places)
+
+
+def roc(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> None:
+    """The ROC curve of each detector, the others in gray behind it; AUC with its interval from ``metrics``."""
+
+    def curve(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        false_positives, true_positives, _ = roc_curve(rows["label"], rows["shown"])
+        return false_positives, true_positives
+
+    _curves(table, metrics, "roc_auc", curve, ("false-positive rate", "true-positive rate"), path, dpi)
+
+
+def precision_recall(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> None:
+    """The precision-recall curve of each detector; average precision from ``metrics``."""
+
+    def curve(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        precision, recall, _ = precision_recall_curve(rows["label"], rows["shown"])
+        return recall[::-1], precision[::-1]
+
+    _curves(table, metrics, "average_precision", curve, ("recall", "precision"), path, dpi)
+
+
+def _curves(table, metrics, key, curve, axis_names, path: Path, dpi: int) -> None:
+    names = ordered(table["detector"])
+    lines = {name: _thin(*curve(table[table["detector"] == name])) for name in names}
+    figure, axes = grid(len(names), 5, (WIDTH / 5, WIDTH / 5 + 0.12), sharex=True, sharey=True)
+    for axis, name in zip(axes, names, strict=True):
+        for other in names:
+            axis.plot(*lines[other], color=QUIET, linewidth=0.4)
+        axis.plot(*lines[name], color=MAIN, linewidth=1.3)
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
+        axis.set_title(title(name))
+        value = metrics.get(name, {}).get(key)
+        if value is not None:
+            axis.text(0.97, 0.06, f"{value:.3f}", ha="right", fontweight="bold", color=MAIN)
+        if key == "roc_auc":
+            axis.plot([0, 1], [0, 1], color=QUIET, linewidth=0.5, linestyle=":")
+        else:
+            rows = table[table["detector"] == name]
+            axis.axhline(rows["label"].mean(), color=QUIET, linewidth=0.5, linestyle=":")
+    figure.supxlabel(axis_names[0], fontsize=7.5)
+    figure.supylabel(axis_names[1], fontsize=7.5)
+    save(figure, path, dpi, vector=True)
+
+
+def _thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), CURVE_POINTS)).astype(int))
+    return x[keep], y[keep]
+
+
+def events(metrics: dict[str, dict], path: Path, dpi: int) -> bool:
+    """AUC of each event type against all normal frames, detectors by types, as a table of shades.
+
+    Returns:
+        whether there was anything to draw.
+    """
+    names = [name for name in ordered(metrics) if metrics[name].get("by_event")]
+    types = sorted({kind for name in names for kind in metrics[name]["by_event"]})
+    if not names or not types:
+        return False
+    values = np.array([[_number(metrics[name]["by_event"].get(kind)) for kind in types] for name in names])
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 + 0.19 * len(names)), layout="constrained")
+    axis.imshow(values, cmap="cividis", vmin=0.4, vmax=1, aspect="auto")
+    for row, column in np.ndindex(values.shape):
+        _cell(axis, column, row, values[row, column])
+    axis.set_xticks(range(len(types)), [kind.replace("_", " ") for kind in types], rotation=20, ha="left")
+    axis.xaxis.tick_top()
+    axis.set_yticks(range(len(names)), [title(name) for name in names])
+    axis.tick_params(length=0, colors=INK, labelsize=7)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+    save(figure, path, dpi, vector=True)
+    return True
+
+
+def _cell(axis: Axes, x: int, y: int, value: float) -> None:
+    if np.isfinite(value):
+        axis.text(x, y, f"{value:.2f}", ha="center", va="center", color="white" if value < 0.7 else "black", fontsize=7)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,30 @@
+"""What a run left behind, read for people: metrics, costs. A file that is not there is an empty answer."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+METRICS = Path("metrics")
+TIMINGS = Path("data/timings")
+
+
+def read_metrics(folder: Path = METRICS) -> dict[str, dict]:
+    """``metrics/<detector>.json`` by detector; those that did not run hold the one key ``skipped``."""
+    files = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+    return {name: values for name, values in files.items() if "clips" in values or "skipped" in values}
+
+
+def read_timings(folder: Path = TIMINGS) -> dict[str, dict]:
+    """The record of each stage's cost by stage name."""
+    return {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+
+
+def read_json(path: Path) -> dict:
+    """The JSON object in ``path``; empty where there is no such file."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The CSV table in ``path``, clips and scenes as text; empty where there is no such file."""
+    return pd.read_csv(path, dtype={"clip": str, "scene": str}) if path.exists() else pd.DataFrame()

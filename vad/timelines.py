@@ -1,0 +1,108 @@
+"""Score over time, clip by clip: ground truth shaded, threshold, peaks marked."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy.signal import find_peaks
+
+from vad.names import title
+from vad.style import ABNORMAL, INK, SERIES, WIDTH, plt, save
+
+
+def stretches(labels: np.ndarray) -> list[tuple[int, int]]:
+    """Runs of ones in ``labels`` as half-open (start, end) positions.
+
+    Example:
+        >>> stretches(np.array([0, 1, 1, 0, 1]))
+        [(1, 3), (4, 5)]
+    """
+    steps = np.diff(np.concatenate([[0], np.asarray(labels, np.int8), [0]]))
+    return [(int(a), int(b)) for a, b in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True)]
+
+
+def peaks(scores: np.ndarray, frames: np.ndarray, level: float, distance: float) -> np.ndarray:
+    """Positions of the local maxima at or above ``level``, at least ``distance`` frames apart, the highest first to stay.
+
+    Args:
+        scores: (N,) scores of one clip, ``frames`` (N,) their ascending frame numbers.
+        level: NaN marks no peak at all.
+    """
+    if not np.isfinite(level) or not len(scores):
+        return np.zeros(0, np.int64)
+    step = max(1.0, float(np.median(np.diff(frames)))) if len(frames) > 1 else 1.0
+    # A maximum at either end of the clip is a peak too.
+    padded = np.concatenate([[-np.inf], scores, [-np.inf]])
+    found, _ = find_peaks(padded, height=level, distance=max(1, round(distance / step)))
+    return found - 1
+
+
+def pages(table: pd.DataFrame, detectors: list[str], fps: dict[str, float], per_page: int) -> list[list[str]]:
+    """The clips of ``table`` in name order, ``per_page`` to a page."""
+    clips = sorted(table.loc[table["detector"].isin(detectors), "clip"].unique())
+    clips = [clip for clip in clips if clip in fps]
+    return [clips[start : start + per_page] for start in range(0, len(clips), per_page)]
+
+
+def page(
+    table: pd.DataFrame,
+    clips: list[str],
+    detectors: list[str],
+    fps: dict[str, float],
+    distance: float,
+    path: Path,
+    dpi: int,
+) -> None:
+    """One figure with a timeline per clip.
+
+    Args:
+        table: test frames with ``shown``, ``level``, ``alarm`` (``vad.scale``).
+        detectors: one line each; the peaks of the first one are marked.
+        fps: frames per second by clip; the time axis is in seconds.
+        distance: least seconds between two marked peaks.
+    """
+    table = table[table["detector"].isin(detectors)]
+    columns = 2 if len(clips) > 1 else 1
+    rows = -(-len(clips) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, 0.78 * rows + 0.4), squeeze=False, sharey=True, layout="constrained"
+    )
+    top = float(table["shown"].quantile(0.998)) * 1.08
+    bottom = float(table["shown"].quantile(0.002)) - 0.2
+    groups = dict(tuple(table.groupby(["clip", "detector"])))
+    for axis, clip in zip(axes.ravel(), clips, strict=False):
+        for detector, colour in zip(detectors, SERIES, strict=False):
+            if (clip, detector) in groups:
+                own = groups[clip, detector].sort_values("frame")
+                _line(axis, own, fps[clip], title(detector), colour, distance if detector == detectors[0] else None)
+        axis.set_title(clip)
+        axis.set_ylim(min(bottom, -0.3), max(top, 1.3))
+        axis.margins(x=0)
+    for axis in axes.ravel()[len(clips) :]:
+        axis.remove()
+    for axis in axes.ravel()[: len(clips)][-columns:]:
+        axis.set_xlabel("seconds")
+    handles: dict[str, object] = {}
+    for axis in axes.ravel()[: len(clips)]:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=6)
+    save(figure, path, dpi, vector=True)
+
+
+def _line(axis: Axes, rows: pd.DataFrame, fps: float, name: str, colour: str, distance: float | None) -> None:
+    frames = rows["frame"].to_numpy()
+    seconds, values = frames / fps, rows["shown"].to_numpy()
+    step = (seconds[-1] - seconds[0]) / max(1, len(seconds) - 1)
+    first = distance is not None
+    axis.plot(seconds, values, color=colour, linewidth=1.1 if first else 0.7, alpha=1 if first else 0.7, label=name)
+    if not first:
+        return
+    for start, end in stretches(rows["label"].to_numpy()):
+        axis.axvspan(seconds[start], seconds[end - 1] + step, color=ABNORMAL, alpha=0.16, linewidth=0, label="abnormal")
+    level = rows["level"].median()
+    if np.isfinite(level):
+        axis.axhline(level, color=INK, linewidth=0.6, linestyle=(0, (3, 2)), label="threshold")
+    top = peaks(values, frames, level, distance * fps)
+    axis.plot(seconds[top], values[top], "v", color=INK, markersize=2.5, linestyle="none", clip_on=False, label="peak")
