@@ -2,20 +2,20 @@
 
 import logging
 
-from vad import artifacts, detectors, params, semantic, stage, zeroshot
+from vad import detectors, params, semantic, stage, zeroshot
 from vad.frames import FrameStore
 
 
 def main() -> dict:
     if reason := detectors.why_not("zeroshot", FrameStore()):
         logging.info("zeroshot does not run: %s", reason)
-        artifacts.save_state(detectors.MODELS / "zeroshot", {}, {"skipped": reason})
+        detectors.save("zeroshot", {}, {"skipped": reason})
         return {"frames": 0}
     section = params.section("zeroshot", zeroshot.Params)
     encoder = semantic.load(params.section("encoder", semantic.Params))
     state = zeroshot.fit([], section, params.common().seed, encoder)
     meta = {"frames": 0, "encoder": encoder.name, "prompts": section.prompts}
-    artifacts.save_state(detectors.MODELS / "zeroshot", {"all": state}, meta)
+    detectors.save("zeroshot", {"all": state}, meta)
     return {"frames": 0}
 
 

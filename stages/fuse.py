@@ -1,8 +1,8 @@
 """Smooth, calibrate and fuse all detectors' scores.
 
 In: data/scores/*.parquet (or those of the detectors named as arguments), data/models/<detector>/meta.json of those that
-were skipped, data/manifest.csv, data/sample.parquet. Out: data/fused.parquet, and data/fusion.json: what was chosen per fold, what each
-detector adds, and why detectors were skipped.
+were skipped, data/manifest.csv, data/sample.parquet. Out: data/fused.parquet, and data/fusion.json: what was chosen
+per fold, what each detector adds, and why detectors were skipped.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Choose every detector's alarm threshold on permitted frames.
 
-In: data/fused.parquet, data/manifest.csv. Out: data/thresholds.json: rule, merge_seconds, per_scene, and per detector and
-fold the threshold on the calibrated scale (see vad.thresholds.tune).
+In: data/fused.parquet, data/manifest.csv. Out: data/thresholds.json: rule, merge_seconds, per_scene, and per detector
+and fold the threshold on the calibrated scale (see vad.thresholds.tune).
 """
 
 import json

@@ -12,6 +12,7 @@ from stages import annotate_videos
 from tests import example_run
 from vad import annotate
 from vad.errors import UserError
+from vad.frames import Clip
 
 SECTION = {
     "clips": 1, "detector": "fusion", "maps": "padim", "width": 200, "crf": 28, "opacity": 0.7, "peak_distance": 1.0,
@@ -82,3 +83,16 @@ def test_wrong_names_are_answered_with_the_right_ones(run, monkeypatch) -> None:
 def test_most_telling_clips_have_the_highest_peaks() -> None:
     table = pd.DataFrame({"clip": ["a", "a", "b", "c"], "shown": [1.0, 5.0, 2.0, 3.0]})
     assert annotate.telling(table, 2) == ["a", "c"]
+
+
+def test_without_pixels_the_tracks_are_drawn() -> None:
+    frames = np.array([0, 1])
+    tracks = pd.DataFrame({"frame": [1], "track": [7], "x1": [10.0], "y1": [10.0], "x2": [40.0], "y2": [60.0]})
+    clip = Clip("a", "01", "test", 25.0, frames, np.zeros(2, np.int8), frames, tracks=tracks, size=(100, 80))
+    rows = pd.DataFrame({"frame": frames, "label": 0, "shown": [0.0, 1.0], "level": np.nan, "alarm": False})
+    story = annotate.Story(rows, "Tracks", {}, (0, 1), pd.DataFrame(columns=["first_frame", "last_frame", "type"]))
+    params = annotate.Params(**SECTION)
+    empty, drawn = (page[annotate.HEADER : annotate.HEADER + 160] for page in annotate.pictures(clip, story, params))
+    changed = np.argwhere((empty != drawn).any(axis=2))
+    assert changed.min(axis=0) == pytest.approx([20, 20], abs=2), "at twice the stored size"
+    assert changed.max(axis=0) == pytest.approx([120, 80], abs=2)

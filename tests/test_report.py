@@ -42,6 +42,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         shutil.copytree(ROOT / "report", root / "report", ignore=ignored)
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(root)
+            if name == "whole":  # typeset below
+                patch.setattr(typeset, "engine", lambda: None)
             render_pictures.main()
             render_report.main()
         made[name] = root
@@ -99,12 +101,9 @@ def test_every_detector_has_its_description(runs) -> None:
 
 @pytest.mark.skipif(typeset.engine() in (None, "tectonic"), reason="no latexmk or pdflatex here")
 def test_nothing_runs_into_the_margin_or_refers_to_nothing(runs, tmp_path) -> None:
-    for root in runs.values():
-        log = typeset.typeset(root / "report/report.tex", tmp_path / "a.pdf", typeset.engine())
-        assert typeset.overfull(log, points=5) == []
-        assert "undefined" not in log.split("Output written")[0].split("(see the transcript")[0].lower() or (
-            "There were undefined references" not in log
-        )
+    log = typeset.typeset(runs["whole"] / "report/report.tex", tmp_path / "a.pdf", typeset.engine())
+    assert typeset.overfull(log, points=5) == []
+    assert "There were undefined references" not in log
 
 
 def test_without_tex_the_source_is_there_and_the_pdf_says_what_to_install(runs, tmp_path, monkeypatch, caplog) -> None:

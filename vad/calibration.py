@@ -4,15 +4,16 @@ A calibrated score of 0.99 says that 1 % of held-out normal frames score as high
 and nothing is normalised per clip.
 
 Inside the range of the n normal scores, the value is their empirical distribution function with Hazen's plotting
-positions, (i - 0.5) / n, linearly interpolated between distinct scores. Beyond the largest normal score x_n the empirical
-function is 1 for every anomaly and would tie them all; there the upper tail goes on as a generalised Pareto tail of
-shape 1 (Pickands 1975; Coles 2001, ch. 4)
+positions, (i - 0.5) / n, linearly interpolated between distinct scores. Beyond the largest normal score x_n the
+empirical function is 1 for every anomaly and would tie them all; there the upper tail goes on as a generalised Pareto
+tail of shape 1 (Pickands 1975; Coles 2001, ch. 4)
 
     1 - F(x) = (0.5 / n) / (1 + (x - x_n) / s),     s = mean excess of the normal scores over their 90 % quantile,
 
 and mirrored below the smallest. The shape is fixed and heavy, not fitted: consecutive frames are so dependent that a
-fitted shape is noise, and the heavy tail stays strictly increasing in float64 for float32 scores up to some 10^8 s above x_n, where an
-exponential one is flat after 36 s. Calibration is thus strictly monotone everywhere and leaves a detector's AUC untouched.
+fitted shape is noise, and the heavy tail stays strictly increasing in float64 for float32 scores up to some 10^8 s
+above x_n, where an exponential one is flat after 36 s. Calibration is thus strictly monotone everywhere and leaves a
+detector's AUC untouched.
 """
 
 import numpy as np
@@ -90,5 +91,5 @@ def by_fold(rows: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def surprise(calibrated: np.ndarray) -> np.ndarray:
-    """-ln(1 - calibrated): the negative log p-value of a frame under normality, >= 0; the scale on which scores add up."""
+    """-ln(1 - calibrated), >= 0: the negative log p-value of a frame under normality; on this scale scores add up."""
     return -np.log1p(-np.asarray(calibrated, dtype=np.float64))

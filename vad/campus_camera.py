@@ -186,7 +186,7 @@ def rasterise(sprite: Sprite, camera: Camera, light: Light) -> Patch | None:
             thickness = max(1, round(2 * largest[index]))
             line = _fixed(centres[own])
             cv2.polylines(canvas, [line], False, (blue, green, red, 255), thickness, cv2.LINE_AA, _SHIFT)
-        elif shape.flat or largest[index] < 1.6:
+        elif shape.flat or largest[index] < 2.0:
             _fill(canvas, whole[own], (blue, green, red, 255))
         else:
             _fill(canvas, whole[own], (blue * 0.82, green * 0.82, red * 0.82, 255))
@@ -215,7 +215,10 @@ def cast_shadow(mask: np.ndarray, sprite: Sprite, camera: Camera, light: Light) 
     if depth.min() < 0.6:
         return
     fixed = _fixed(pixels - 0.5).reshape(*ring.shape[:2], 2)
-    for shape, own in zip(sprite.shapes, sprite.spans, strict=True):
+    largest = np.maximum.reduceat(sprite.radii, sprite.starts[:-1]).tolist()
+    for shape, own, radius in zip(sprite.shapes, sprite.spans, largest, strict=True):
+        if radius < 0.05 and not shape.flat:
+            continue  # hands and feet: lost in the blur
         parts = zip(fixed[own][:-1], fixed[own][1:], strict=True) if shape.wire else [(fixed[own],)]
         for part in parts:
             hull = cv2.convexHull(np.concatenate(part).reshape(-1, 2))

@@ -58,7 +58,8 @@ def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def _draw(scene: Backdrop, actors: list[Actor], frame: int) -> tuple[np.ndarray, np.ndarray]:
     camera, layout = scene.camera, scene.layout
-    sprites = [s for a in actors if camera.sees(a.xy[frame : frame + 1], 0.3)[0] for s in a.sprites(frame)]
+    present = [a for a in actors if layout.within(*a.xy[frame]) and camera.sees(a.xy[frame : frame + 1], 0.16)[0]]
+    sprites = [sprite for actor in present for sprite in actor.sprites(frame)]
     sprites = [_shaded(sprite, scene) for sprite in sprites if sprite.event >= 0]
     shadow = np.zeros(scene.shade.shape, np.uint8)
     for sprite in sprites:

@@ -29,7 +29,7 @@ def ordinary(scene: Backdrop, frames: int, rng: np.random.Generator) -> list[Act
         actors += _talkers(layout.spots[rng.integers(len(layout.spots))], frames, rng)
     if rng.random() < 0.4:
         actors += _pigeons(layout.spots[rng.integers(len(layout.spots))], frames, rng)
-    count = rng.poisson(layout.crowd * 0.62 * (1 + frames / 250))
+    count = rng.poisson(layout.crowd * 0.55 * (1 + frames / 250))
     for _ in range(max(2, count)):
         actors += roomy(lambda: _walkers(scene, frames, rng), actors)
     return actors
@@ -50,12 +50,17 @@ def roomy(draw: Callable[[], list[Actor]], others: list[Actor], tries: int = 4) 
 
 
 def visible_start(
-    scene: Backdrop, route: Route, speed: np.ndarray, frame: int, rng: np.random.Generator, where: tuple = (0.0, 1.0)
+    scene: Backdrop, route: Route, speed: np.ndarray, frame: int, rng: np.random.Generator, reach: float = np.inf
 ) -> float:
-    """Where on ``route`` to be in frame 0, in metres, so as to be at a seen place of it in ``frame``."""
-    seen = route.along[scene.camera.sees(route.xy, -0.04)]
-    low, high = np.quantile(seen, where)
-    return float(rng.uniform(low, high) - speed[:frame].sum() / FPS)
+    """Where on ``route`` to be in frame 0, in metres, so as to be at a seen place of it in ``frame``.
+
+    With ``reach``, the place is no further from the camera than so many metres and clear of the picture's edge.
+    """
+    margin = -0.04 if np.isinf(reach) else -0.12
+    seen = scene.camera.sees(route.xy, margin) & scene.layout.within(*route.xy.T)
+    near = seen & (np.hypot(*route.xy.T) < reach)
+    place = rng.choice(route.along[near if near.any() else seen])
+    return float(place - speed[:frame].sum() / FPS)
 
 
 def random_route(scene: Backdrop, rng: np.random.Generator) -> Route:

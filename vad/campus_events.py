@@ -32,18 +32,21 @@ from vad.campus_people import (
 
 Play = Callable[[Backdrop, int, int, int, np.random.Generator], list[Actor]]
 _PAINTS = [(60, 60, 190), (170, 110, 40), (70, 130, 60), (40, 150, 215), (200, 200, 205), (50, 50, 52)]
+_NEAR = 21.0  # metres from the camera within which a fall, a fight or a throw happens
 _LUGGAGE = [(40, 40, 160), (46, 46, 50), (120, 70, 40), (40, 120, 180)]
 
 
-def _entering(scene: Backdrop, route: Route, speed: np.ndarray, frame: int) -> Track:
-    """The track that comes into view on ``route`` in ``frame``."""
-    entry = float(route.along[scene.camera.sees(route.xy, 0.02)][0])
-    return route.track(entry - speed[:frame].sum() / FPS, speed)
-
-
-def _drive(scene: Backdrop, rng: np.random.Generator, spread: float = 0.5) -> Route:
-    drives = scene.layout.drives
-    return Route(drives[rng.integers(len(drives))], rng.uniform(-spread, spread), bool(rng.integers(2)))
+def _entering(
+    scene: Backdrop, speed: np.ndarray, frame: int, rng: np.random.Generator, drive: bool = False
+) -> Track:
+    """The track on a random route, or on a drive, that comes into the picture over its edge in ``frame``."""
+    lines = scene.layout.drives if drive else scene.layout.routes
+    while True:
+        offset = rng.uniform(-0.3, 0.3) if drive else -rng.uniform(0.15, 1.0) * scene.layout.lane
+        route = Route(lines[rng.integers(len(lines))], offset, bool(rng.integers(2)))
+        seen = scene.camera.sees(route.xy)
+        if not seen[0]:  # else it would come out of the haze, and be there from the first frame on
+            return route.track(float(route.along[seen][0]) - speed[:frame].sum() / FPS, speed)
 
 
 def _reach(dx: float, dz: float, upper: float, lower: float) -> tuple[float, float]:
@@ -72,8 +75,7 @@ def _cyclist(look: Look, pedals: float, place: Placing) -> list[Shape]:
 def bicycle(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.Generator) -> list[Actor]:
     """Somebody rides a bicycle through, about three times as fast as people walk."""
     speed = np.full(frames, rng.uniform(3.5, 4.3))
-    route = random_route(scene, rng) if rng.random() < 0.6 else _drive(scene, rng)
-    track = _entering(scene, route, speed, start)
+    track = _entering(scene, speed, start, rng, drive=rng.random() < 0.4)
     look, color = replace(random_look(rng), handbag=None), _PAINTS[rng.integers(len(_PAINTS))]
     wheels, pedals = -track.phase(2 * np.pi * 0.35, 0.0), -track.phase(4.4, 0.0)
 
@@ -86,8 +88,7 @@ def bicycle(scene: Backdrop, number: int, start: int, frames: int, rng: np.rando
 def skateboard(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.Generator) -> list[Actor]:
     """Somebody glides through on a board: fast, and without a gait."""
     speed = rng.uniform(2.5, 3.0) * (1 + 0.06 * np.sin(np.arange(frames) / 14))
-    route = random_route(scene, rng) if rng.random() < 0.6 else _drive(scene, rng)
-    track = _entering(scene, route, speed, start)
+    track = _entering(scene, speed, start, rng, drive=rng.random() < 0.4)
     look, color = replace(random_look(rng), bottom="trousers", handbag=None), _PAINTS[rng.integers(len(_PAINTS))]
     rider = Person(look, track, 0.0, np.full(frames, number), raised=0.14)
     rider.posing = lambda frame: ride_board(float(np.sin(frame / 11)))
@@ -98,7 +99,7 @@ def skateboard(scene: Backdrop, number: int, start: int, frames: int, rng: np.ra
 def vehicle(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.Generator) -> list[Actor]:
     """A cart with its driver or a small van where only people walk."""
     speed = np.full(frames, rng.uniform(3.0, 4.2))
-    track = _entering(scene, _drive(scene, rng, 0.3), speed, start)
+    track = _entering(scene, speed, start, rng, drive=True)
     color, look = _PAINTS[rng.integers(len(_PAINTS) - 1)], replace(random_look(rng), backpack=None, handbag=None)
     is_van = rng.random() < 0.5
 
@@ -123,14 +124,14 @@ def _runner(track: Track, number: int, rng: np.random.Generator) -> Person:
 def running(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.Generator) -> list[Actor]:
     """Somebody runs through."""
     speed = np.full(frames, rng.uniform(3.2, 3.8))
-    return [_runner(_entering(scene, random_route(scene, rng), speed, start), number, rng)]
+    return [_runner(_entering(scene, speed, start, rng), number, rng)]
 
 
 def brawl(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.Generator) -> list[Actor]:
     """A chase or, more often, two people who meet, fight and part."""
     if rng.random() < 0.35:
         speed = np.full(frames, rng.uniform(3.3, 3.8))
-        first = _entering(scene, random_route(scene, rng), speed, start)
+        first = _entering(scene, speed, start, rng)
         back = np.column_stack([np.cos(first.heading), np.sin(first.heading)])
         side = np.column_stack([-np.sin(first.heading), np.cos(first.heading)])
         second = replace(first, xy=first.xy - back * rng.uniform(1.2, 1.6) + side * 0.25)
@@ -140,7 +141,7 @@ def brawl(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.
 
 def _fighters(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.Generator) -> list[Actor]:
     route, still = random_route(scene, rng), np.zeros(frames)
-    spot = route.track(visible_start(scene, route, still, 0, rng, (0.25, 0.75)), still)
+    spot = route.track(visible_start(scene, route, still, 0, rng, _NEAR), still)
     centre, angle = spot.xy[0], spot.heading[0] + rng.uniform(-0.3, 0.3)
     end = start + int(rng.integers(70, 110))
     t = np.arange(frames)
@@ -173,7 +174,7 @@ def fall(scene: Backdrop, number: int, start: int, frames: int, rng: np.random.G
     up = start + int(rng.integers(80, 110)) if rng.random() < 0.6 else 10 * frames
     moving = np.clip((start + 8 - t) / 14, 0, 1) + np.clip((t - up) / 20, 0, 1)
     speed, route = 1.25 * moving, random_route(scene, rng)
-    track = route.track(visible_start(scene, route, speed, start, rng, (0.2, 0.8)), speed)
+    track = route.track(visible_start(scene, route, speed, start, rng, _NEAR), speed)
     tip = np.clip((t - start) / 15, 0, 1) ** 1.8 * 1.46 * (1 - np.clip((t - up + 34) / 34, 0, 1))
     event = np.where((t >= start) & (t < up), number, 0)
     person = Person(replace(random_look(rng), handbag=None), track, float(rng.uniform(0, 6)), event)
@@ -194,7 +195,7 @@ def abandoned(scene: Backdrop, number: int, start: int, frames: int, rng: np.ran
     thrown = rng.random() < 0.5
     stop = 1 - np.clip((t - start + 26) / 12, 0, 1) * np.clip((start + 22 - t) / 12, 0, 1)
     speed, route = 1.25 * stop, random_route(scene, rng)
-    track = route.track(visible_start(scene, route, speed, start, rng, (0.25, 0.75)), speed)
+    track = route.track(visible_start(scene, route, speed, start, rng, _NEAR), speed)
     look, color = replace(random_look(rng), handbag=None), _LUGGAGE[rng.integers(len(_LUGGAGE))]
     acting = (t >= start - 8) & (t < start + 12) & thrown
     person = Person(look, track, float(rng.uniform(0, 6)), np.where(acting, number, 0))

@@ -5,10 +5,11 @@ in its own frame (x forward, y to its left, z up) and then turned to its heading
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
-from vad.campus_camera import Color, Shape, solid
+from vad.campus_camera import Color, Shape
 
 _SKIN = [(122, 158, 206), (110, 146, 198), (138, 174, 220), (84, 116, 166), (62, 86, 128)]
 _HAIR = [(24, 22, 24), (30, 34, 42), (36, 48, 70), (18, 18, 20), (60, 84, 112), (120, 124, 128)]
@@ -227,55 +228,116 @@ def _limb(angle: float) -> np.ndarray:
 
 def body(look: Look, joints: dict[str, np.ndarray], placing: Placing) -> list[Shape]:
     """The clothed body on its joints, in the world."""
-    names = list(joints)
-    world = dict(zip(names, placing.world(np.stack([joints[name] for name in names])), strict=True))
-    k = look.height / 1.7
+    dress = _dress(look)
+    own = dress.weights @ np.stack(list(joints.values())) + dress.offsets
+    forward, up = _head_axes(joints)
+    own += dress.ahead[:, None] * forward + dress.above[:, None] * up
+    points = placing.world(own)
+    ends = dress.ends
+    return [
+        Shape(points[a:b], dress.radii[a:b], color, bias)
+        for a, b, color, bias in zip(ends[:-1], ends[1:], dress.colors, dress.biases, strict=True)
+    ]
+
+
+def _head_axes(joints: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    up = joints["head"] - joints["neck"]
+    up = up / np.sqrt(up @ up)
+    return np.array([up[2], 0.0, -up[0]]), up
+
+
+@dataclass(frozen=True)
+class _Dress:
+    """A look as balls hung on the skeleton, so that a pose costs one matrix product.
+
+    A ball is at weights @ joints + offset + ahead * (where the face looks) + above * (up along the head), in the
+    body's own frame; ``ends`` says which balls make up a shape.
+    """
+
+    weights: np.ndarray  # (N, J)
+    offsets: np.ndarray  # (N, 3)
+    ahead: np.ndarray  # (N,)
+    above: np.ndarray  # (N,)
+    radii: np.ndarray  # (N,)
+    ends: list[int]
+    colors: list[Color]
+    biases: list[float]
+
+
+Ball = tuple[dict[str, float], tuple[float, float, float], float, float, float]  # weights, offset, ahead, above, radius
+
+
+@lru_cache(maxsize=4096)
+def _dress(look: Look) -> _Dress:
+    shapes = _limbs(look) + _trunk(look) + _head(look) + _luggage(look)
+    balls = [ball for shape, _, _ in shapes for ball in shape]
+    names = list(skeleton(look, STAND))
+    return _Dress(
+        weights=np.array([[ball[0].get(name, 0.0) for name in names] for ball in balls]),
+        offsets=np.array([ball[1] for ball in balls]),
+        ahead=np.array([ball[2] for ball in balls]),
+        above=np.array([ball[3] for ball in balls]),
+        radii=np.array([ball[4] for ball in balls]) * (look.height / 1.7),
+        ends=np.cumsum([0] + [len(shape) for shape, _, _ in shapes]).tolist(),
+        colors=[color for _, color, _ in shapes],
+        biases=[bias for _, _, bias in shapes],
+    )
+
+
+def _ball(
+    joint: str | dict[str, float],
+    radius: float,
+    offset: tuple = (0.0, 0.0, 0.0),
+    ahead: float = 0.0,
+    above: float = 0.0,
+) -> Ball:
+    return ({joint: 1.0} if isinstance(joint, str) else joint, offset, ahead, above, radius)
+
+
+def _limbs(look: Look) -> list[tuple[list[Ball], Color, float]]:
     shapes = []
-    for side in "lr":
-        hip, knee, ankle = world[f"hip_{side}"], world[f"knee_{side}"], world[f"ankle_{side}"]
-        shade = 1.0 if side == "l" else 0.88
-        cloth = tuple(c * shade for c in look.legs)
-        skin = tuple(c * shade for c in look.skin)
-        shapes.append(solid([hip, knee], [0.088 * k * look.build, 0.062 * k], cloth))
-        shapes.append(solid([knee, ankle], [0.058 * k, 0.042 * k], cloth if look.bottom == "trousers" else skin))
-        shapes.append(solid([ankle - (0, 0, 0.02), world[f"toe_{side}"]], [0.048 * k, 0.036 * k], look.shoes))
-        elbow = world[f"elbow_{side}"]
-        top = tuple(c * (shade * 0.96) for c in look.top)
-        shapes.append(solid([world[f"shoulder_{side}"], elbow], [0.056 * k, 0.046 * k], top))
-        sleeve = top if look.sleeves == "long" else skin
-        shapes.append(solid([elbow, world[f"hand_{side}"]], [0.043 * k, 0.034 * k], sleeve))
-        shapes.append(solid([world[f"hand_{side}"]], 0.043 * k, skin))
-    trunk = [world[name] for name in ("shoulder_l", "shoulder_r", "hip_l", "hip_r")]
-    waist = 0.088 * k * look.build
-    shapes.append(solid(trunk, [0.062 * k, 0.062 * k, waist, waist], look.top))
-    shapes.append(solid([world["neck"], world["head"]], 0.046 * k, look.skin))
-    if look.bottom == "skirt":
-        hem = [0.35 * world[f"hip_{side}"] + 0.65 * world[f"knee_{side}"] for side in "lr"]
-        shapes.append(solid([*trunk[2:], *hem], [waist, waist, 0.11 * k, 0.11 * k], look.legs, bias=0.06))
-    return shapes + _head(look, world, placing, k) + _luggage(look, joints, placing, k)
-
-
-def _head(look: Look, world: dict[str, np.ndarray], placing: Placing, k: float) -> list[Shape]:
-    forward = np.array([np.cos(placing.heading), np.sin(placing.heading), 0.0])
-    head, up = world["head"], world["head"] - world["neck"]
-    up = up / np.linalg.norm(up)
-    crown = head - forward * 0.03 + up * 0.045 * k
-    nape = head - forward * 0.06
-    shapes = [solid([head - up * 0.03, head + up * 0.03], 0.088 * k, look.skin)]
-    hair = [crown, nape, nape - up * (0.26 if look.long_hair else 0.02) * k]
-    shapes.append(solid(hair, [0.1 * k, 0.094 * k, 0.08 * k], look.hair))
+    for side, shade in (("l", 1.0), ("r", 0.88)):
+        cloth, skin, top = (tuple(c * shade for c in color) for color in (look.legs, look.skin, look.top))
+        knee, ankle, elbow, hand = (f"{name}_{side}" for name in ("knee", "ankle", "elbow", "hand"))
+        shapes += [
+            ([_ball(f"hip_{side}", 0.088 * look.build), _ball(knee, 0.062)], cloth, 0.0),
+            ([_ball(knee, 0.058), _ball(ankle, 0.042)], cloth if look.bottom == "trousers" else skin, 0.0),
+            ([_ball(ankle, 0.048, (0.0, 0.0, -0.02)), _ball(f"toe_{side}", 0.036)], look.shoes, 0.0),
+            ([_ball(f"shoulder_{side}", 0.056), _ball(elbow, 0.046)], tuple(c * 0.94 for c in top), 0.0),
+            ([_ball(elbow, 0.043), _ball(hand, 0.034)], top if look.sleeves == "long" else skin, 0.0),
+            ([_ball(hand, 0.043)], skin, 0.0),
+        ]
     return shapes
 
 
-def _luggage(look: Look, joints: dict[str, np.ndarray], placing: Placing, k: float) -> list[Shape]:
+def _trunk(look: Look) -> list[tuple[list[Ball], Color, float]]:
+    waist = 0.088 * look.build
+    hips = [_ball(f"hip_{side}", waist) for side in "lr"]
+    shapes = [([_ball(f"shoulder_{side}", 0.062) for side in "lr"] + hips, look.top, 0.0)]
+    if look.bottom == "skirt":
+        hem = [_ball({f"hip_{side}": 0.35, f"knee_{side}": 0.65}, 0.11) for side in "lr"]
+        shapes.append((hips + hem, look.legs, 0.06))
+    return shapes
+
+
+def _head(look: Look) -> list[tuple[list[Ball], Color, float]]:
+    hang = 0.26 if look.long_hair else 0.02
+    hair = [_ball("head", 0.1, ahead=-0.03, above=0.045), _ball("head", 0.094, ahead=-0.06)]
+    hair.append(_ball("head", 0.08, ahead=-0.06, above=-hang))
+    return [
+        ([_ball("neck", 0.046), _ball("head", 0.046)], look.skin, 0.0),
+        ([_ball("head", 0.088, above=-0.03), _ball("head", 0.088, above=0.03)], look.skin, 0.0),
+        (hair, look.hair, 0.0),
+    ]
+
+
+def _luggage(look: Look) -> list[tuple[list[Ball], Color, float]]:
     shapes = []
     if look.backpack:
-        spine = joints["neck"] - joints["pelvis"]
-        back = np.array([-0.15 * k, 0, 0])
-        corners = [joints["pelvis"] + spine * t + back + (0, y, 0) for t in (0.35, 0.9) for y in (-0.09, 0.09)]
-        shapes.append(solid(placing.world(np.stack(corners)), 0.085 * k, look.backpack))
+        spine = [(t, y) for t in (0.35, 0.9) for y in (-0.09, 0.09)]
+        corners = [_ball({"pelvis": 1 - t, "neck": t}, 0.085, (-0.15, y, 0.0)) for t, y in spine]
+        shapes.append((corners, look.backpack, 0.0))
     if look.handbag:
-        hand = joints["hip_l"] + (0.0, 0.14 * k, 0.02)
-        corners = [hand + (x, 0, z) for x in (-0.1, 0.1) for z in (-0.12, 0.08)]
-        shapes.append(solid(placing.world(np.stack(corners)), 0.045 * k, look.handbag))
+        corners = [_ball("hip_l", 0.045, (x, 0.14, 0.02 + z)) for x in (-0.1, 0.1) for z in (-0.12, 0.08)]
+        shapes.append((corners, look.handbag, 0.0))
     return shapes

@@ -38,7 +38,8 @@ class Layout:
         drives: lines broad enough for a cart; trespass: lines across ground where nobody walks.
         walkable: whether people walk at (x, y).
         seats: (x, y, heading) of places on benches; spots: (x, y) where people stand or pigeons peck.
-        crowd: people per 100 frames, on average.
+        crowd: about how many people and groups are in a clip.
+        within: whether (x, y) is in the scene: neither behind a wall nor lost in the distance.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Layout:
     walkable: Callable[[np.ndarray, np.ndarray], np.ndarray]
     spots: list[tuple[float, float]]
     crowd: float
+    within: Callable[[np.ndarray, np.ndarray], np.ndarray]
     seats: list[tuple[float, float, float]] = field(default_factory=list)
 
 
@@ -117,6 +119,7 @@ def plaza(rng: np.random.Generator) -> Layout:
         walkable=lambda x, y: ~lawn(x, y),
         spots=[(2.6, 16.0), (-2.2, 14.5), (4.2, 12.6), (-0.5, 19.0)],
         crowd=7.0,
+        within=lambda x, y: y < 39,
     )
 
 
@@ -169,6 +172,7 @@ def avenue(rng: np.random.Generator) -> Layout:
         walkable=on_path,
         spots=[(-0.2, 18.0), (1.4, 17.4), (-4.0, 20.6), (5.0, 20.6)],
         crowd=5.5,
+        within=lambda x, y: y < 47,
         seats=[(2.05, 14.3, np.pi), (2.05, 15.0, np.pi), (-2.9, 15.2, 0.0)],
     )  # fmt: skip
 
@@ -236,6 +240,7 @@ def forecourt(rng: np.random.Generator) -> Layout:
         walkable=lambda x, y: ~bed(x, y),
         spots=[(-2.6, 16.4), (2.0, 15.8), (0.2, 12.0), (5.4, 11.0)],
         crowd=6.5,
+        within=lambda x, y: gap(x, y) > 0.3,
     )  # fmt: skip
 
 
@@ -290,6 +295,7 @@ def roadside(rng: np.random.Generator) -> Layout:
         walkable=lambda x, y: ~(road(x, y) | verge(x, y)),
         spots=[(3.0, 11.7), (-1.0, 11.8), (1.6, 22.8), (8.5, 9.0)],
         crowd=6.5,
+        within=lambda x, y: y < 24,
         seats=[(-6.5, 11.7, -np.pi / 2), (-5.8, 11.7, -np.pi / 2)],
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The data behind the plots: small tables in long form, one row per point, that ``dvc plots`` and the report draw.
 
-Scores are drawn as normal deviates, the inverse normal distribution function of ``calibrated``: 0 is the median of held-out normal
-video, 2 its 97.7 % quantile; one axis serves all detectors.
+Scores are drawn as normal deviates, the inverse normal distribution function of ``calibrated``: 0 is the median of
+held-out normal video, 2 its 97.7 % quantile; one axis serves all detectors.
 """
 
 import numpy as np
@@ -59,7 +59,7 @@ def confusion_cells(counts: dict[str, float]) -> pd.DataFrame:
 
 
 def timeline(test: pd.DataFrame, fps: dict[str, float], points: int = TIMELINE_POINTS) -> pd.DataFrame:
-    """clip, second, calibrated, label: every clip in at most ``points`` equal parts, each with its highest score and label.
+    """clip, second, calibrated, label: at most ``points`` parts per clip, each with its highest score and label.
 
     Args:
         test: clip, frame, calibrated, label of one detector, sorted by clip and frame.

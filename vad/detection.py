@@ -12,7 +12,8 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,17 +21,21 @@ import pydantic
 
 from vad import stage
 from vad.errors import UserError
-from vad.flow import averaged, read_working
+from vad.flow import CELL, averaged, read_working, working_size
 from vad.foreground import Background, ObjectSize, background, blobs, mask, object_size
 from vad.frames import Clip
 from vad.params import Section
 from vad.speed import Windows
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
 COLUMNS = ["frame", "x1", "y1", "x2", "y2", "speed", "vx", "vy", "height", "width", "area"]
 CUT = 1.6  # a blob more than so many times the typical size is cut
 LEAST_PIECE = 0.15  # of the typical box: smaller pieces are rims
+MAP_HEIGHT = 240  # working height of the maps, which have one value per cell of the flow grid
 CONFIDENCE = 0.5  # least score of a detected box
 
 
@@ -131,7 +136,7 @@ def _coco_boxes(image: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _coco_detector():  # noqa: ANN202
+def _coco_detector() -> "torch.nn.Module":
     from torchvision.models import detection
 
     weights = detection.FasterRCNN_MobileNet_V3_Large_FPN_Weights.DEFAULT
@@ -146,7 +151,7 @@ def _coco_detector():  # noqa: ANN202
     return model.eval().to(stage.device())
 
 
-def path(clip: Clip):  # noqa: ANN201
+def path(clip: Clip) -> Path:
     """Where the clip's objects are: beside its frames."""
     return clip.path.parents[1] / "objects" / f"{clip.name}.parquet"
 
@@ -162,3 +167,23 @@ def read(clip: Clip) -> pd.DataFrame:
     except FileNotFoundError:
         raise UserError(f"{path(clip)} is missing: run 'dvc repro extract_objects'") from None
     return table[table["frame"].isin(clip.frames)].reset_index(drop=True)
+
+
+def frame_scores(clip: Clip, table: pd.DataFrame, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frame scores and maps from the (N,) non-negative ``scores`` of the objects in ``table``.
+
+    Returns:
+        (F,) float32, the highest score of each frame's objects, 0 without objects; (F, h, w) float16, each box filled
+        with the highest score of the objects that cover it.
+    """
+    frames = np.zeros(len(clip.frames), np.float32)
+    width, height = (side // CELL for side in working_size(clip.size, MAP_HEIGHT))
+    maps = np.zeros((len(frames), height, width), np.float16)
+    at = np.searchsorted(clip.frames, table["frame"])
+    np.maximum.at(frames, at, scores.astype(np.float32))
+    cells = table[["x1", "y1", "x2", "y2"]].to_numpy() / np.array(clip.size * 2) * [width, height, width, height]
+    first, last = np.floor(cells[:, :2]).astype(int), np.ceil(cells[:, 2:]).astype(int)
+    for frame, (left, top), (right, bottom), score in zip(at, first, last, scores, strict=True):
+        part = maps[frame, max(top, 0) : bottom, max(left, 0) : right]
+        np.maximum(part, np.float16(score), out=part)
+    return frames, maps

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, params
+from vad import artifacts, imports, params
 from vad.calibration import quantile
 from vad.errors import UserError
 from vad.frames import Clip, FrameStore
@@ -50,7 +50,7 @@ def why_not(name: str, store: FrameStore) -> str | None:
     return None if store.has_pixels else "the data set has no pixels, only tracks"
 
 
-def fit(name: str, extra_meta: dict | None = None) -> dict:
+def fit(name: str) -> dict:
     """Fit detector ``name`` on its role, once per fold of the protocol, and save its state under ``data/models``.
 
     Returns:
@@ -59,7 +59,7 @@ def fit(name: str, extra_meta: dict | None = None) -> dict:
     store = FrameStore()
     if reason := why_not(name, store):
         log.info("%s does not run: %s", name, reason)
-        artifacts.save_state(MODELS / name, {}, {"skipped": reason})
+        save(name, {}, {"skipped": reason})
         return {"frames": 0}
     detector, common = module(name), params.common()
     section = params.section(name, detector.Params)
@@ -69,8 +69,16 @@ def fit(name: str, extra_meta: dict | None = None) -> dict:
         clips = clips_of(detector, store, fold.fit)
         states[fold.name] = detector.fit(clips, section, common.seed, *needs(detector))
         seen += len(fold.fit)
-    artifacts.save_state(MODELS / name, states, {"frames": seen, **(extra_meta or {})})
+    save(name, states, {"frames": seen})
     return {"frames": seen}
+
+
+def save(name: str, states: dict[str, dict[str, np.ndarray]], meta: dict) -> None:
+    """Save a detector's states under ``data/models``, with the digest of the code that they were fitted by.
+
+    The digest makes the scores depend, through the model, on every module that the detector's own module imports.
+    """
+    artifacts.save_state(MODELS / name, states, {**meta, "code": imports.digest(name)})
 
 
 def needs(detector: ModuleType) -> tuple:

@@ -4,8 +4,9 @@ Micro metrics pool the frames of all clips; the macro AUC averages the clips tha
 normalised and none is padded with a zero and a one, as some papers do. Frames of one clip are far from independent, so
 an interval that resampled frames would be much too narrow: whole clips are resampled.
 
-The bootstrap is exact for both AUCs and quick: with n_ij the number of pairs of an abnormal frame of clip i that outscores a
-normal frame of clip j (ties count half), a resample that takes clip i w_i times has AUC = w'Nw / (w'p)(w'q).
+The bootstrap is exact for both AUCs and quick: with n_ij the number of pairs of an abnormal frame of clip i that
+outscores a normal frame of clip j (ties count half), a resample that takes clip i w_i times has AUC = w'Nw /
+(w'p)(w'q).
 """
 
 from dataclasses import dataclass

@@ -128,7 +128,7 @@ class FrameStore:
 
     @cached_property
     def tracks(self) -> pd.DataFrame:
-        """Person boxes of all clips: clip, frame, track, x1, y1, x2, y2 in stored pixels; empty where none are known."""
+        """Person boxes of all clips: clip, frame, track, x1, y1, x2, y2 in stored pixels; empty if none are known."""
         return pd.read_parquet(self.folder / "tracks.parquet")
 
     @cached_property

@@ -1,8 +1,9 @@
 """The fused table: every detector's and every fusion's frames on common terms.
 
 Columns: detector, clip, frame, scene, role (test | calibration), fold, label, score (raw), smoothed and causal (see
-vad.temporal) and calibrated: ``smoothed`` as a quantile of the same fold's held-out normal frames (see vad.calibration).
-A fusion's score, smoothed and causal are combinations of the detectors' scores, calibrated column by column; nothing is smoothed twice.
+vad.temporal) and calibrated: ``smoothed`` as a quantile of the same fold's held-out normal frames (see
+vad.calibration). A fusion's score, smoothed and causal are combinations of the detectors' scores, calibrated column
+by column; nothing is smoothed twice.
 """
 
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ def load(path: Path | str) -> pd.DataFrame:
 def numbered(scores: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
     """``scores`` with the sample's fold numbers in place of the fits' names.
 
-    A detector that needs no labels has one fit, ``all``: its test frames get the fold that the sample gives them and its
-    calibration frames -1, which stands for every fold.
+    A detector that needs no labels has one fit, ``all``: its test frames get the fold that the sample gives them and
+    its calibration frames -1, which stands for every fold.
     """
     one_fit = (scores["fold"].astype(str) == "all").to_numpy()
     fold_of = sample[sample["role"] == "test"].drop_duplicates("clip").set_index("clip")["fold"]
@@ -56,7 +57,8 @@ def detector_rows(
     if not np.isfinite(values).all():
         bad = rows.loc[~np.isfinite(values)].iloc[0]
         raise UserError(
-            f"data/scores/{name}.parquet: frame {bad.frame} of clip {bad.clip} has no finite score; run score@{name} again"
+            f"data/scores/{name}.parquet: frame {bad.frame} of clip {bad.clip} has no finite score; "
+            f"run score@{name} again"
         )
     smoothed, causal = np.empty(len(rows)), np.empty(len(rows))
     for (_, _, clip), own in rows.groupby(["role", "fold", "clip"], sort=False).indices.items():

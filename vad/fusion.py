@@ -1,18 +1,21 @@
 """Several detectors' calibrated scores as one.
 
-Scores are added on the scale -ln(1 - calibrated), the negative log of the frame's p-value under normality (Fisher 1932's
-method of combining p-values): tails matter, as an anomaly that one detector finds a thousand times rarer than normal video
-weighs 6.9, while a detector that has nothing to say adds noise of mean 1 and never a negative veto.
+Scores are added on the scale -ln(1 - calibrated), the negative log of the frame's p-value under normality (Fisher
+1932's method of combining p-values): tails matter, as an anomaly that one detector finds a thousand times rarer than
+normal video weighs 6.9, while a detector that has nothing to say adds noise of mean 1 and never a negative veto.
 
-``fusion_mean`` and ``fusion_max`` need no labels. ``fusion_logistic`` is a logistic regression with non-negative weights and a
-strong ridge on standardised inputs. ``fusion`` chooses, on permitted frames alone, among the best single detector, the
-mean, a greedy forward subset (Caruana et al. 2004), the logistic weights and the maximum: what must be fitted is judged on
-clips that it was not fitted on, and the simplest candidate within one bootstrap standard error of the best is taken, so
-that weak detectors do not drown a strong one. Under ``one_class`` nothing is labelled and ``fusion`` is the mean; under
-``paper`` it is fitted and chosen on the very frames that are scored, which is that protocol's leak.
+``fusion_mean`` and ``fusion_max`` need no labels. ``fusion_logistic`` is a logistic regression with non-negative
+weights and a strong ridge on standardised inputs. ``fusion`` chooses, on permitted frames alone, among the best
+single detector, the mean, a greedy forward subset (Caruana et al. 2004) and the logistic weights: what must be fitted
+is judged on clips that it was not fitted on, and the simplest candidate within one bootstrap standard error of the
+best is taken, so that weak detectors do not drown a strong one. Under ``one_class`` nothing is labelled and
+``fusion`` is the mean; under ``paper`` it is fitted and chosen on the very frames that are scored, which is that
+protocol's leak.
 
-Cross-fitting is that of stacking (Wolpert 1992): for fold f the weights come from frames of other folds, whose scores come from their
-own folds' detectors.
+Cross-fitting is that of stacking (Wolpert 1992): for fold f the weights come from frames of other folds, whose scores
+come from their own folds' detectors.
+
+The maximum is no candidate: its level differs from an average's, and folds that choose differently are pooled.
 """
 
 from dataclasses import dataclass
@@ -144,7 +147,6 @@ def candidates(pool: Pool, params: Params) -> dict[str, Rule]:
         "mean": _mean(count),
         "greedy": greedy(pool.x, pool.labels, params.greedy_size, int(np.argmax(singles))),
         "logistic": logistic(pool.x, pool.labels, params.ridge),
-        "max": Rule("max", None),
     }
 
 
@@ -172,8 +174,8 @@ def greedy(x: np.ndarray, labels: np.ndarray, size: int, start: int) -> Rule:
 def logistic(x: np.ndarray, labels: np.ndarray, ridge: float) -> Rule:
     """Class-balanced logistic regression with weights >= 0 and penalty ``ridge`` / 2 |w|^2 beside the mean loss.
 
-    Inputs are standardised for the fit; the weights are given for unstandardised ones and scaled to sum 1, which leaves the
-    order of frames as it is. All weights 0 (every detector is worse than chance): the mean.
+    Inputs are standardised for the fit; the weights are given for unstandardised ones and scaled to sum 1, which
+    leaves the order of frames as it is. All weights 0 (every detector is worse than chance): the mean.
     """
     from scipy.optimize import minimize
 

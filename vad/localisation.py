@@ -2,13 +2,14 @@
 
 Ramachandra & Jones, "Street Scene: A new dataset and evaluation protocol for video anomaly detection", WACV 2020,
 section 4. Regions are the connected components of a frame's thresholded map. A ground-truth region is detected when its
-intersection over union with a detected region is at least beta; a detected region that reaches beta with no ground-truth
-region is a false positive. RBDC is the area under the region detection rate over false-positive regions per frame, from
-0 to 1; TBDC the same for tracks, a track being detected when at least a share alpha of its regions is.
+intersection over union with a detected region is at least beta; a detected region that reaches beta with no
+ground-truth region is a false positive. RBDC is the area under the region detection rate over false-positive regions
+per frame, from 0 to 1; TBDC the same for tracks, a track being detected when at least a share alpha of its regions is.
 
-What is approximated: maps and masks are compared on one grid of ``map_short_side`` rows or columns (a mask pixel counts where at
-least half of it is covered); the thresholds are ``map_thresholds`` quantiles; the masks carry no identities, so a track is
-a component connected over space and time, and two anomalous persons who cross become one track.
+What is approximated: maps and masks are compared on one grid of ``map_short_side`` rows or columns (a mask pixel
+counts where at least half of it is covered); the thresholds are ``map_thresholds`` quantiles; the masks carry no
+identities, so a track is a component connected over space and time, and two anomalous persons who cross become one
+track.
 """
 
 from dataclasses import dataclass

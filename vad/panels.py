@@ -9,7 +9,7 @@ import pandas as pd
 from vad.frames import Clip, FrameStore
 from vad.names import title
 from vad.overlay import blend, span
-from vad.style import WIDTH, plt, save
+from vad.style import WIDTH, grid, save
 
 MAPS = Path("data/maps")
 KINDS = {"best hits": (1, True, False), "misses": (1, False, True), "false alarms": (0, True, False)}
@@ -54,15 +54,10 @@ def draw(
     limits = span([np.stack(list(part.values())) for part in maps.values()])
     ceiling = max(rows["shown"].quantile(0.999), 1.0)
 
-    figure, axes = plt.subplots(
-        len(KINDS),
-        count,
-        figsize=(WIDTH, 0.2 + _height(clips, wanted) * WIDTH / count * 3 + 0.5),
-        squeeze=False,
-        layout="constrained",
-    )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02)
-    for line, (kind, part) in zip(axes, chosen.items(), strict=True):
+    height = _height(clips, wanted) * (WIDTH / count - 0.1)
+    figure, axes = grid(len(KINDS) * count, count, (0, height), (0.08, 0.2), (0.02, 0.02, 0.38, 0.02))
+    lines = [axes[start : start + count] for start in range(0, len(axes), count)]
+    for line, (kind, part) in zip(lines, chosen.items(), strict=True):
         for position, axis in enumerate(line):
             axis.set_axis_off()
             if position >= len(part):
@@ -73,7 +68,7 @@ def draw(
             axis.imshow(_example(row, clips[row["clip"]], store, maps[row["clip"]], limits, opacity, ceiling))
             prefix = f"{kind}: " if position == 0 else ""
             axis.set_title(f"{prefix}{row['clip']}, frame {row['frame']}", fontsize=6.5, pad=2)
-    figure.suptitle(title(detector), fontsize=8, x=0.01, ha="left")
+    figure.suptitle(title(detector), fontsize=8, x=0.003, y=0.995, ha="left", va="top")
     save(figure, path, dpi)
     return True
 

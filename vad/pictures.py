@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pydantic
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from scipy.stats import gaussian_kde
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -35,7 +36,7 @@ def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
         table: the test frames with ``shown`` and ``level`` (``vad.scale``).
     """
     names = ordered(table["detector"])
-    figure, axes = grid(len(names), 5, (WIDTH / 5, 0.95))
+    figure, axes = grid(len(names), 5, (0, 0.6), (0.15, 0.42), (0.1, 0.1, 0.45, 0.4))
     for axis, name in zip(axes, names, strict=True):
         rows = table[table["detector"] == name]
         low, high = np.quantile(rows["shown"], [0.002, 0.99])
@@ -52,7 +53,7 @@ def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
         axis.set_ylim(bottom=0)
     figure.supxlabel("score", fontsize=7.5)
     handles = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=3)
+    figure.legend(handles.values(), handles.keys(), loc="upper right", ncols=3)
     save(figure, path, dpi, vector=True)
 
 
@@ -86,12 +87,15 @@ def precision_recall(table: pd.DataFrame, metrics: dict[str, dict], path: Path, 
 def _curves(table, metrics, key, curve, axis_names, path: Path, dpi: int) -> None:
     names = ordered(table["detector"])
     lines = {name: _thin(*curve(table[table["detector"] == name])) for name in names}
-    figure, axes = grid(len(names), 5, (WIDTH / 5, WIDTH / 5 + 0.12), sharex=True, sharey=True)
+    others = [np.column_stack(line) for line in lines.values()]
+    side = (WIDTH - 1.1) / 5
+    figure, axes = grid(len(names), 5, (side, side), (0.12, 0.3), (0.5, 0.1, 0.25, 0.4), sharex=True, sharey=True)
     for axis, name in zip(axes, names, strict=True):
-        for other in names:
-            axis.plot(*lines[other], color=QUIET, linewidth=0.4)
+        axis.add_collection(LineCollection(others, colors=QUIET, linewidths=0.4))
         axis.plot(*lines[name], color=MAIN, linewidth=1.3)
-        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         axis.set_title(title(name))
         value = metrics.get(name, {}).get(key)
         if value is not None:
@@ -102,7 +106,7 @@ def _curves(table, metrics, key, curve, axis_names, path: Path, dpi: int) -> Non
             rows = table[table["detector"] == name]
             axis.axhline(rows["label"].mean(), color=QUIET, linewidth=0.5, linestyle=":")
     figure.supxlabel(axis_names[0], fontsize=7.5)
-    figure.supylabel(axis_names[1], fontsize=7.5)
+    figure.supylabel(axis_names[1], fontsize=7.5, x=figure.subplotpars.left - 0.42 / figure.get_size_inches()[0])
     save(figure, path, dpi, vector=True)
 
 
@@ -122,7 +126,10 @@ def events(metrics: dict[str, dict], path: Path, dpi: int) -> bool:
     if not names or not types:
         return False
     values = np.array([[_number(metrics[name]["by_event"].get(kind)) for kind in types] for name in names])
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 + 0.19 * len(names)), layout="constrained")
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 + 0.19 * len(names)))
+    figure.subplots_adjust(
+        left=1.1 / WIDTH, right=1 - 0.3 / WIDTH, top=1 - 0.5 / (0.55 + 0.19 * len(names)), bottom=0.01
+    )
     axis.imshow(values, cmap="cividis", vmin=0.4, vmax=1, aspect="auto")
     for row, column in np.ndindex(values.shape):
         _cell(axis, column, row, values[row, column])

@@ -122,6 +122,7 @@ def _centres(x: np.ndarray, labels: np.ndarray, params: Params, seed: int) -> di
 
 def _k_means(x: np.ndarray, k: int, seed: int) -> np.ndarray:
     """(k, D) float32 centres, by Lloyd's iterations from a plain k-means++ start (Arthur & Vassilvitskii 2007)."""
+    x = x.astype(np.float64)  # scikit-learn would cast float32 in every step of the start
     with threadpool_limits(1):  # sums in one order: the same bytes in every run
         start, _ = kmeans_plusplus(x, k, random_state=seed, n_local_trials=1)  # six times as fast as greedy trials
         return KMeans(k, init=start, n_init=1).fit(x).cluster_centers_.astype(np.float32)

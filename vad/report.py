@@ -23,6 +23,11 @@ PICTURES = Path("plots/pictures")
 TEMPLATES = Path("report")
 
 
+MOST_SCENES = 20  # listed one by one
+FITTED_BY = {"gradcam": "reference_cams", "stae": "train_stae"}  # where the stage is not fit_<detector>
+SHARED = {"prototypes": "embed", "zeroshot": "embed", "objects": "extract_objects", "object_ae": "extract_objects"}
+
+
 class Params(Section):
     """Section ``report``."""
 
@@ -96,13 +101,13 @@ class Facts:
     def dataset(self) -> dict:
         """name; rows by split and scene with a total each: split, scene, clips, frames, abnormal, size, fps."""
         manifest = read_table(self.root / DATA / "manifest.csv")
-        rows = []
+        rows, totals = [], {}
         for split in ("train", "test"):
             part = manifest[manifest["split"] == split]
             scenes = list(part.groupby("scene", sort=True))
-            rows += [_overview(split, scene, clips) for scene, clips in (scenes if len(scenes) <= 20 else [])]
-            rows.append(_overview(split, "all" if len(scenes) > 1 else NONE, part) if len(scenes) != 1 else rows.pop())
-        totals = {row["split"]: row for row in rows}
+            totals[split] = _overview(split, "all", part)
+            rows += [_overview(split, scene, clips) for scene, clips in scenes] if len(scenes) <= MOST_SCENES else []
+            rows += [totals[split]] if len(scenes) > 1 else []
         root = self.values.get("data", {}).get("root", "")
         return {
             "name": Path(str(root)).name or "the data",
@@ -128,8 +133,8 @@ class Facts:
 
     @property
     def leak(self) -> dict[str, dict]:
-        """``metrics/leak.json`` by method."""
-        return known(read_json(self.root / METRICS / "leak.json"))
+        """The leak table by method: paper, clean and leak, each with its interval."""
+        return known(read_json(self.root / METRICS / "leak.json") or read_json(self.root / DATA / "leak.json"))
 
     @property
     def levels(self) -> dict[str, Known]:
@@ -157,20 +162,29 @@ class Facts:
         return next((own["value"] for own in self.published if own["reproduces"] == detector), None)
 
     def cost(self, detector: str) -> dict:
-        """fit_seconds, fit_frames, score_ms (per frame), score_frames, peak_mib; None where unknown."""
-        fits = [self.timings.get(f"{verb}_{detector}", {}) for verb in ("fit", "train")]
-        fits += [self.timings.get("reference_cams", {})] if detector == "gradcam" else []
-        fit = next((own for own in fits if own), {})
-        scored = self.timings.get(f"score@{detector}", {})
-        frames = scored.get("frames")
-        peaks = [own["peak_mib"] for own in (fit, scored) if own.get("peak_mib")]
+        """What the detector cost; None where it was not recorded.
+
+        Returns:
+            fit_seconds, fit_frames; score_ms and shared_ms, per frame: scoring, and the stage before it whose result
+            several detectors share (embeddings, objects); peak_mib, the largest of them.
+        """
+        fit = self.timings.get(FITTED_BY.get(detector, f"fit_{detector}"), Known())
+        scored = self.timings.get(f"score@{detector}", Known())
+        shared = self.timings.get(SHARED.get(detector, ""), Known())
+        peaks = [own["peak_mib"] for own in (fit, scored, shared) if own["peak_mib"]]
         return {
-            "fit_seconds": fit.get("seconds"),
-            "fit_frames": fit.get("frames"),
-            "score_ms": 1000 * scored["seconds"] / frames if frames else None,
-            "score_frames": frames,
+            "fit_seconds": fit["seconds"],
+            "fit_frames": fit["frames"] or None,
+            "score_ms": _per_frame(scored),
+            "shared_ms": _per_frame(shared),
             "peak_mib": max(peaks, default=None),
         }
+
+    @property
+    def costs(self) -> dict[str, dict]:
+        """What is known of the single detectors' costs, by detector, the highest micro AUC first."""
+        costs = {name: self.cost(name) for name in self.singles}
+        return {name: own for name, own in costs.items() if any(value is not None for value in own.values())}
 
     @property
     def event_types(self) -> dict[str, dict]:
@@ -236,8 +250,13 @@ def _overview(split: str, scene: str, clips: pd.DataFrame) -> dict:
         "frames": int(clips["frames"].sum()),
         "abnormal": int(clips["abnormal_frames"].sum()),
         "seconds": float((clips["frames"] / clips["fps"]).sum()),
-        "size": f"{sizes.idxmax()[0]:.0f}×{sizes.idxmax()[1]:.0f}" if len(sizes) else NONE,
+        "size": f"{sizes.idxmax()[0]:.0f} x {sizes.idxmax()[1]:.0f}" if len(sizes) else NONE,
     }
+
+
+def _per_frame(cost: Known) -> float | None:
+    """Milliseconds per frame of a stage's record."""
+    return 1000 * cost["seconds"] / cost["frames"] if cost["frames"] else None
 
 
 def _known(value: object) -> object:

@@ -1,7 +1,7 @@
 """The scale on which scores are shown to people: one for all detectors and clips.
 
-It is the decimal log odds of the calibrated score q, log10(q / (1 - q)): 0 is the median of held-out normal video, 1 about
-its upper tenth, 2 its upper hundredth, and so on into the tail. It is strictly increasing in q, so ROC and
+It is the decimal log odds of the calibrated score q, log10(q / (1 - q)): 0 is the median of held-out normal video,
+1 about its upper tenth, 2 its upper hundredth, and so on into the tail. It is strictly increasing in q, so ROC and
 precision-recall curves, peaks and thresholds are those of the calibrated score; nothing is measured or decided on it.
 """
 

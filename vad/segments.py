@@ -6,7 +6,7 @@ a video is, from the video threshold on, by the ratio of its anomalous segments 
 video-anomaly-clip). A segment or video is labelled abnormal when any of its frames is.
 
 Thresholds: the frame threshold has the best F1 over frames; segment and video thresholds have, of a grid over both, the
-best sum of segment F1 and video F1. Where labels may not be used, or the permitted ones are of a single class, each is a
+best sum of segment F1 and video F1. Where labels may not be used, or the permitted ones are of one class, each is a
 quantile of held-out normal video.
 """
 
@@ -43,7 +43,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Levels:
-    """Predictions at each level: tables of clip, role, fold, label, score, prediction, prompt, and what locates a row."""
+    """Predictions at each level: tables of clip, role, fold, label, score, prediction, prompt and place."""
 
     frames: pd.DataFrame
     segments: pd.DataFrame

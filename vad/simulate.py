@@ -32,7 +32,7 @@ from vad.params import Section
 
 log = logging.getLogger(__name__)
 
-JPEG_QUALITY = 92
+JPEG_QUALITY = 88
 _QUANTISER = 3  # MPEG-4's, 1 (finest) to 31
 
 

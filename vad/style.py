@@ -3,6 +3,7 @@
 Colours are Okabe and Ito's (2008).
 """
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ QUIET = "#c9ced3"
 INK = "#333333"
 SERIES = [MAIN, ABNORMAL, SECOND, "#cc79a7", "#e69f00"]
 
-WIDTH = 6.6  # inches: the text width of the report
+WIDTH = 6.35  # inches: the text width of the report
+NARROWEST = 3.2  # inches: room for a legend
 RC = {
     "font.family": "DejaVu Sans",
     "font.size": 7.5,
@@ -55,16 +57,40 @@ def style() -> Iterator[None]:
         yield
 
 
-def grid(count: int, columns: int, cell: tuple[float, float], **options: object) -> tuple[Figure, list[plt.Axes]]:
-    """A figure with ``count`` axes, each ``cell`` (width, height) inches, in rows of ``columns`` (or of fewer)."""
-    columns = min(columns, count)
+def grid(
+    count: int,
+    columns: int,
+    cell: tuple[float, float],
+    gap: tuple[float, float],
+    margin: tuple[float, float, float, float],
+    **options: object,
+) -> tuple[Figure, list[plt.Axes]]:
+    """A figure as wide as the text with ``count`` axes in rows of ``columns``, placed by inches.
+
+    A layout that is computed would cost more than the drawing.
+
+    Args:
+        columns: fewer are used where there are fewer axes, as wide as ever and in the middle.
+        cell: (width or 0 for what is left, height) of one axes.
+        gap: between axes across and down; margin: left, right, top, bottom.
+        options: for ``subplots``.
+    """
+    left, right, top, bottom = margin
     rows = -(-count // columns)
-    size = (cell[0] * columns, cell[1] * rows + 0.35)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
+    width = cell[0] or (WIDTH - left - right - gap[0] * (columns - 1)) / columns
+    used = min(columns, count)
+    spare = max(0.0, NARROWEST - left - right - used * width - (used - 1) * gap[0]) / 2
+    left, right = left + spare, right + spare
+    size = (left + right + used * width + (used - 1) * gap[0], top + bottom + rows * cell[1] + (rows - 1) * gap[1])
+    figure, axes = plt.subplots(rows, used, figsize=size, squeeze=False, **options)
+    figure.subplots_adjust(
+        left=left / size[0], right=1 - right / size[0], top=1 - top / size[1], bottom=bottom / size[1],
+        wspace=gap[0] / width, hspace=gap[1] / cell[1],
+    )  # fmt: skip
     flat = list(axes.ravel())
     for empty in flat[count:]:
         empty.remove()
-    for axis in flat[max(0, count - columns) : count]:  # those with nothing below carry the shared labels
+    for axis in flat[max(0, count - used) : count]:  # those with nothing below carry the shared labels
         axis.xaxis.set_tick_params(labelbottom=True)
     return figure, flat[:count]
 
@@ -74,8 +100,6 @@ def save(figure: Figure, path: Path, dpi: int, vector: bool = False) -> None:
     targets = {".png": {"Software": None}}
     if vector:
         targets[".pdf"] = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once for both
     for suffix, metadata in targets.items():
         figure.savefig(path.with_name(path.name + suffix), dpi=dpi, metadata=metadata)
     plt.close(figure)
@@ -85,6 +109,6 @@ def note(text: str, path: Path) -> None:
     """A one-page PDF that says ``text``."""
     with style():
         figure = plt.figure(figsize=(8.27, 11.69))
-        figure.text(0.1, 0.9, text, wrap=True, va="top", fontsize=10)
+        figure.text(0.1, 0.9, textwrap.fill(text, 80), va="top", fontsize=10)
         save(figure, path.with_suffix(""), dpi=72, vector=True)
         path.with_suffix(".png").unlink()

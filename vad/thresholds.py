@@ -1,8 +1,9 @@
 """Alarm thresholds on the calibrated scale, chosen on permitted frames only.
 
-Two rules. ``f1``: the best F1 on labelled frames that the protocol permits, cross-fitted over clips under ``clean`` (the
-threshold of fold f comes from the other folds) and, on purpose, the scored pool itself under ``paper``. ``budget``:
-at most so many alarms per hour of held-out normal video; it needs no labels and is the only rule of ``one_class``.
+Two rules. ``f1``: the best F1 on labelled frames that the protocol permits, cross-fitted over clips under ``clean``
+(the threshold of fold f comes from the other folds) and, on purpose, the scored pool itself under ``paper``.
+``budget``: at most so many alarms per hour of held-out normal video; it needs no labels and is the only rule of
+``one_class``.
 
 Either can be kept per scene: a camera with restless trees wants another threshold than one in a corridor.
 """
@@ -37,8 +38,8 @@ def tune(rows: pd.DataFrame, fps: dict[str, float], protocol: Protocol, params: 
         fps: frames per second per clip.
 
     Returns:
-        Per test fold (as text): ``threshold`` of the rule in force, ``scenes`` with that rule's threshold per scene, ``budget``
-        and, where labels are permitted, ``f1``. A frame is an alarm where calibrated >= threshold.
+        Per test fold (as text): ``threshold`` of the rule in force, ``scenes`` with that rule's threshold per scene,
+        ``budget`` and, where labels are permitted, ``f1``. A frame is an alarm where calibrated >= threshold.
     """
     test = rows[rows["role"] == "test"]
     held_out = rows[rows["role"] == "calibration"]
@@ -93,9 +94,9 @@ def best_f1(scores: pd.Series | np.ndarray, labels: pd.Series | np.ndarray) -> f
 def within_budget(normal: pd.DataFrame, fps: dict[str, float], params: Params) -> float:
     """The lowest threshold down to which normal video gives at most ``alarms_per_hour`` alarms.
 
-    The search goes down from the largest normal score and stops before a tenth of normal video is in alarm, because at a
-    very low threshold everything is a single alarm. Where even the single largest score is one alarm too many for so little video, the rate is extrapolated:
-    the calibrated scale's tail says how much rarer a higher score is.
+    The search goes down from the largest normal score and stops before a tenth of normal video is in alarm, because
+    at a very low threshold everything is a single alarm. Where even the single largest score is one alarm too many
+    for so little video, the rate is extrapolated: the calibrated scale's tail says how much rarer a higher score is.
 
     Args:
         normal: clip, frame, calibrated of held-out normal frames; at least one row.

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from scipy.signal import find_peaks
 
 from vad.names import title
-from vad.style import ABNORMAL, INK, SERIES, WIDTH, plt, save
+from vad.style import ABNORMAL, INK, SERIES, grid, save
 
 
 def stretches(labels: np.ndarray) -> list[tuple[int, int]]:
@@ -23,7 +23,7 @@ def stretches(labels: np.ndarray) -> list[tuple[int, int]]:
 
 
 def peaks(scores: np.ndarray, frames: np.ndarray, level: float, distance: float) -> np.ndarray:
-    """Positions of the local maxima at or above ``level``, at least ``distance`` frames apart, the highest first to stay.
+    """Positions of the local maxima at or above ``level``, at least ``distance`` frames apart; the highest stay.
 
     Args:
         scores: (N,) scores of one clip, ``frames`` (N,) their ascending frame numbers.
@@ -64,14 +64,11 @@ def page(
     """
     table = table[table["detector"].isin(detectors)]
     columns = 2 if len(clips) > 1 else 1
-    rows = -(-len(clips) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(WIDTH, 0.78 * rows + 0.4), squeeze=False, sharey=True, layout="constrained"
-    )
+    figure, axes = grid(len(clips), columns, (0, 0.52), (0.15, 0.34), (0.3, 0.1, 0.45, 0.4), sharey=True)
     top = float(table["shown"].quantile(0.998)) * 1.08
     bottom = float(table["shown"].quantile(0.002)) - 0.2
     groups = dict(tuple(table.groupby(["clip", "detector"])))
-    for axis, clip in zip(axes.ravel(), clips, strict=False):
+    for axis, clip in zip(axes, clips, strict=True):
         for detector, colour in zip(detectors, SERIES, strict=False):
             if (clip, detector) in groups:
                 own = groups[clip, detector].sort_values("frame")
@@ -79,15 +76,12 @@ def page(
         axis.set_title(clip)
         axis.set_ylim(min(bottom, -0.3), max(top, 1.3))
         axis.margins(x=0)
-    for axis in axes.ravel()[len(clips) :]:
-        axis.remove()
-    for axis in axes.ravel()[: len(clips)][-columns:]:
-        axis.set_xlabel("seconds")
+    figure.supxlabel("seconds", fontsize=7.5)
     handles: dict[str, object] = {}
-    for axis in axes.ravel()[: len(clips)]:
+    for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=6)
+    figure.legend(handles.values(), handles.keys(), loc="upper right", ncols=6)
     save(figure, path, dpi, vector=True)
 
 

@@ -11,8 +11,8 @@ from vad.errors import UserError
 
 INSTALL = (
     "no TeX engine found, so the report is not typeset (the .tex file is complete). Debian/Ubuntu: "
-    "apt-get install latexmk texlive-latex-extra texlive-fonts-recommended lmodern; macOS: brew install --cask mactex-no-gui; "
-    "anywhere: tectonic"
+    "apt-get install latexmk texlive-latex-extra texlive-fonts-recommended lmodern; macOS: "
+    "brew install --cask mactex-no-gui; anywhere: tectonic"
 )
 # The date that TeX sees, and that no reader does: the epoch.
 REPRODUCIBLE = {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "TZ": "UTC", "max_print_line": "2000"}

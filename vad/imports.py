@@ -1,0 +1,38 @@
+"""Which files of this package a script or module computes with: DVC sees no imports, so they are read from the source."""
+
+import ast
+import hashlib
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+# They read, write and report, and compute nothing.
+PLUMBING = {"artifacts", "errors", "imports", "params", "stage"}
+
+
+def direct(file: Path) -> set[str]:
+    """Names of the modules of this package that ``file`` imports at its top level or inside a function."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "vad":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vad."):
+            names.add(node.module.removeprefix("vad."))
+    return {name for name in names if (PACKAGE / f"{name}.py").exists()} - PLUMBING
+
+
+def closure(file: Path, stop: frozenset[str] = frozenset()) -> set[str]:
+    """:func:`direct` imports, theirs, and so on; what modules named in ``stop`` import is not followed."""
+    found, waiting = set(), [Path(file)]
+    while waiting:
+        new = direct(waiting.pop()) - found
+        found |= new
+        waiting += [PACKAGE / f"{name}.py" for name in new - stop]
+    return found
+
+
+def digest(name: str) -> str:
+    """Hash of the source of module ``name`` and of all that it imports from this package."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    for module in sorted(closure(PACKAGE / f"{name}.py") | {name}):
+        md5.update((PACKAGE / f"{module}.py").read_bytes())
+    return md5.hexdigest()
