@@ -1,6 +1,6 @@
 """Measure every detector and fusion on the test frames.
 
-In: data/fused.parquet, data/fusion.json, data/thresholds.json, data/manifest.csv, data/frames.parquet, data/events.csv,
+In: data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json, data/manifest.csv, data/frames.parquet, data/events.csv,
 data/masks, data/maps. Out: metrics/<detector>.json and plots/data/*.csv.
 """
 
@@ -42,11 +42,20 @@ def main() -> dict:
         metrics[name] |= scorecard.localise(masks.locate(DATA / "maps" / name), settings)
         tests[name] = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
     metrics["fusion"]["leave_one_out"] = fusion["leave_one_out"]
+    _add_levels(metrics, json.loads((DATA / "zeroshot" / "levels.json").read_text()))
+    if leak := json.loads((DATA / "leak.json").read_text()):
+        metrics["leak"] = leak
     _save(METRICS, ".json", metrics, artifacts.save_json)
     _save(PLOTS, ".csv", _plots(tests, metrics, setting), artifacts.save_table)
     best = scorecard.best_first(metrics)[0]
     logger.info("best: %s, ROC-AUC %.3f", best, metrics[best].get("roc_auc", float("nan")))
     return {"frames": max(len(test) for test in tests.values())}
+
+
+def _add_levels(metrics: dict[str, dict], levels: dict) -> None:
+    """The zero-shot decisions about segments and videos, beside the frame metrics of that detector."""
+    if "zeroshot" in metrics and "skipped" not in levels:
+        metrics["zeroshot"]["levels"] = {name: values for name, values in levels.items() if name != "thresholds"}
 
 
 def _save(folder: Path, suffix: str, values: dict, save) -> None:

@@ -91,6 +91,7 @@ class Shape:
         points: (N, 3) metres; radii: (N,) metres.
         bias: metres by which the shape counts as nearer than it is when a sprite's shapes are put in order.
         flat: drawn in one tone; otherwise with a lighter side towards the sun.
+        outward: (3,) direction that a face looks to; a face that looks away from the camera is not drawn.
     """
 
     points: np.ndarray
@@ -99,6 +100,7 @@ class Shape:
     bias: float = 0.0
     flat: bool = False
     wire: bool = False
+    outward: np.ndarray | None = None
 
 
 def solid(points: object, radii: object, color: Color, bias: float = 0.0, flat: bool = False) -> Shape:
@@ -107,6 +109,11 @@ def solid(points: object, radii: object, color: Color, bias: float = 0.0, flat: 
     spread = np.empty(len(points))
     spread[:] = radii
     return Shape(points, spread, color, bias, flat)
+
+
+def face(points: np.ndarray, outward: np.ndarray, color: Color, bias: float = 0.0) -> Shape:
+    """A flat convex face at (N, 3) points that is seen only from the side that ``outward`` points to."""
+    return Shape(points, np.zeros(len(points)), color, bias, flat=True, outward=outward)
 
 
 def wire(points: object, radius: float, color: Color, bias: float = 0.0) -> Shape:
@@ -181,6 +188,8 @@ def rasterise(sprite: Sprite, camera: Camera, light: Light) -> Patch | None:
     farness = mean_depth - [shape.bias for shape in sprite.shapes]
     for index in np.argsort(-farness, kind="stable").tolist():
         shape, own = sprite.shapes[index], sprite.spans[index]
+        if shape.outward is not None and (shape.points[0] - (0, 0, camera.altitude)) @ shape.outward >= 0:
+            continue
         blue, green, red = (dim * channel for channel in shape.color)
         if shape.wire:
             thickness = max(1, round(2 * largest[index]))

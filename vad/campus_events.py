@@ -36,9 +36,7 @@ _NEAR = 21.0  # metres from the camera within which a fall, a fight or a throw h
 _LUGGAGE = [(40, 40, 160), (46, 46, 50), (120, 70, 40), (40, 120, 180)]
 
 
-def _entering(
-    scene: Backdrop, speed: np.ndarray, frame: int, rng: np.random.Generator, drive: bool = False
-) -> Track:
+def _entering(scene: Backdrop, speed: np.ndarray, frame: int, rng: np.random.Generator, drive: bool = False) -> Track:
     """The track on a random route, or on a drive, that comes into the picture over its edge in ``frame``."""
     lines = scene.layout.drives if drive else scene.layout.routes
     while True:

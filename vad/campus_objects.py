@@ -5,7 +5,7 @@ Builders take a :class:`Placing` where the thing moves and give shapes in world 
 
 import numpy as np
 
-from vad.campus_camera import Color, Shape, solid, wire
+from vad.campus_camera import Color, Shape, face, solid, wire
 from vad.campus_people import Placing
 
 _TYRE = (34, 34, 36)
@@ -24,9 +24,15 @@ def box(place: Placing, centre: object, size: object, color: Color, bias: float 
     }
     shapes = []
     for tone, corners in faces.items():
-        points = place.world(np.array(corners) + (cx, cy, cz))
-        shapes.append(solid(points, 0.0, tuple(min(c * tone, 250) for c in color), bias, flat=True))
+        outward = np.sum(corners, axis=0) * (np.ptp(corners, axis=0) == 0)
+        points = np.array(corners) + (cx, cy, cz)
+        shapes.append(_pane(place, points, outward, tuple(min(c * tone, 250) for c in color), bias))
     return shapes
+
+
+def _pane(place: Placing, corners: object, outward: object, color: Color, bias: float) -> Shape:
+    turned = place.world(np.array([outward], float))[0] - (place.x, place.y, place.z)
+    return face(place.world(np.array(corners, float)), turned, color, bias)
 
 
 def _circle(centre: object, radius: float, n: int = 17) -> np.ndarray:
@@ -80,18 +86,22 @@ def van(place: Placing, color: Color) -> list[Shape]:
     shapes = [s for x in (-1.1, 1.15) for y in (-0.68, 0.68) for s in _wheel(place, x, y, 0.31)]
     shapes += box(place, (0, 0, 0.66), (3.6, 1.5, 0.72), color)
     shapes += box(place, (-0.35, 0, 1.42), (2.9, 1.42, 0.82), color, bias=0.4)
-    glass = (92, 80, 66)
-    for y in (-0.725, 0.725):
-        for x0, x1 in ((0.15, 0.95),):
-            pane = [(x0, y, 1.12), (x1 + 0.1, y, 1.12), (x1 - 0.05, y, 1.7), (x0, y, 1.7)]
-            shapes.append(solid(place.world(np.array(pane)), 0.0, glass, 0.55, flat=True))
-    front = [(1.12, -0.62, 1.1), (1.12, 0.62, 1.1), (1.12, 0.58, 1.72), (1.12, -0.58, 1.72)]
-    back = [(-1.82, -0.6, 1.15), (-1.82, 0.6, 1.15), (-1.82, 0.6, 1.65), (-1.82, -0.6, 1.65)]
-    shapes.append(solid(place.world(np.array(front)), 0.0, glass, 0.6, flat=True))
-    shapes.append(solid(place.world(np.array(back)), 0.0, glass, 0.6, flat=True))
+    glass, stripe = (92, 80, 66), tuple(c * 0.62 for c in color)
+    for side in (-1, 1):
+        y = 0.72 * side
+        pane = [(0.2, y, 1.12), (1.05, y, 1.12), (1.02, y, 1.68), (0.2, y, 1.68)]
+        shapes.append(_pane(place, pane, (0, side, 0), glass, 1.4))
+        band = [(-1.8, 1.05 * y, 0.62), (1.8, 1.05 * y, 0.62), (1.8, 1.05 * y, 0.76), (-1.8, 1.05 * y, 0.76)]
+        shapes.append(_pane(place, band, (0, side, 0), stripe, 0.9))
+        door = [(0.1, y, 0.8), (0.14, y, 0.8), (0.14, y, 1.75), (0.1, y, 1.75)]
+        shapes.append(_pane(place, door, (0, side, 0), stripe, 1.3))
+    front = [(1.11, -0.62, 1.08), (1.11, 0.62, 1.08), (1.11, 0.58, 1.72), (1.11, -0.58, 1.72)]
+    back = [(-1.81, -0.6, 1.15), (-1.81, 0.6, 1.15), (-1.81, 0.6, 1.65), (-1.81, -0.6, 1.65)]
+    shapes.append(_pane(place, front, (1, 0, 0), glass, 1.2))
+    shapes.append(_pane(place, back, (-1, 0, 0), glass, 1.2))
     for y in (-0.58, 0.58):
-        shapes.append(solid(place.world(np.array([[1.8, y, 0.72]])), 0.09, (205, 235, 245), 0.3))
-        shapes.append(solid(place.world(np.array([[-1.8, y, 0.8]])), 0.08, (40, 40, 190), 0.3))
+        shapes.append(solid(place.world(np.array([[1.8, y, 0.72]])), 0.09, (205, 235, 245), 0.2))
+        shapes.append(solid(place.world(np.array([[-1.8, y, 0.8]])), 0.08, (40, 40, 190), 0.2))
     return shapes
 
 

@@ -115,7 +115,10 @@ def plaza(rng: np.random.Generator) -> Layout:
         ],
         lane=1.0,
         drives=[[(-16, 9.8), (0, 11.0), (18, 12.8)], [(2.5, 2), (1.0, 14), (-0.5, 42)]],
-        trespass=[[(-3.2, 11.0), (-5.6, 14.2), (-7.0, 20), (-7.2, 38)], [(-18, 19), (-7.2, 18.6), (-5.8, 22), (-6.4, 38)]],
+        trespass=[
+            [(-3.2, 11.0), (-5.6, 14.2), (-7.0, 20), (-7.2, 38)],
+            [(-18, 19), (-7.2, 18.6), (-5.8, 22), (-6.4, 38)],
+        ],
         walkable=lambda x, y: ~lawn(x, y),
         spots=[(2.6, 16.0), (-2.2, 14.5), (4.2, 12.6), (-0.5, 19.0)],
         crowd=7.0,
@@ -263,7 +266,9 @@ def roadside(rng: np.random.Generator) -> Layout:
         tar = tex.asphalt(x, y, 96)
         dashes = (np.abs(y - 17.3) < 0.08) & (np.mod(x, 3.6) < 1.9)
         lines = dashes | (np.abs(y - 14.75) < 0.06) | (np.abs(y - 19.95) < 0.06)
-        tar = _mix(lines & (tex.noise(x, y, 0.3) > 0.22), np.array([196, 202, 204], np.float32) * np.ones_like(tar), tar)
+        tar = _mix(
+            lines & (tex.noise(x, y, 0.3) > 0.22), np.array([196, 202, 204], np.float32) * np.ones_like(tar), tar
+        )
         out = _mix(road(x, y), tar, out)
         out = _mix(verge(x, y), tex.grass(x, y), out)
         kerb = (np.abs(y - 14.15) < 0.15) | (np.abs(y - 20.45) < 0.15)
@@ -272,7 +277,11 @@ def roadside(rng: np.random.Generator) -> Layout:
     props = furniture.railing((-24, 12.55), (24, 12.55))
     props += [furniture.tree(rng, x, 25.6 + rng.uniform(-0.3, 0.3), 2.4, 1.9) for x in (-15, -9.5, -3, 3.8, 10, 17, 23)]
     props += [furniture.lamp(-7.2, 21.1, 5.2), furniture.lamp(9.0, 21.1, 5.2)]
-    props += [furniture.tree(rng, 4.9, 13.35, 2.0, 1.2), furniture.bin_(-3.6, 12.0), furniture.bench(-6.2, 11.8, -np.pi / 2)]
+    props += [
+        furniture.tree(rng, 4.9, 13.35, 2.0, 1.2),
+        furniture.bin_(-3.6, 12.0),
+        furniture.bench(-6.2, 11.8, -np.pi / 2),
+    ]
     return Layout(
         name="roadside",
         altitude=5.2,

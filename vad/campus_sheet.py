@@ -64,7 +64,9 @@ def _abnormal(root: Path, rows: pd.DataFrame, kind: str) -> np.ndarray:
     _, clip, frame = best
     image = cv2.imread(str(testing / "frames" / clip / f"{frame:03d}.jpg"))
     mask = np.load(testing / "test_pixel_mask" / f"{clip}.npy", mmap_mode="r")[frame]
-    outlines, _ = cv2.findContours(cv2.dilate(mask, np.ones((5, 5), np.uint8)), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outlines, _ = cv2.findContours(
+        cv2.dilate(mask, np.ones((5, 5), np.uint8)), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
     cv2.drawContours(image, outlines, -1, _MARK, 1, cv2.LINE_AA)
     return _label(image, kind.replace("_", " "), _MARK)
 
