@@ -1,7 +1,7 @@
 """Find the objects of every frame that a detector of objects is fitted on or scores."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from tqdm import tqdm
@@ -10,6 +10,7 @@ from vad import artifacts, detection, params, stage
 from vad.flow import spread
 from vad.frames import DATA, Clip, FrameStore
 from vad.protocol import fit_clips, select
+from vad.scene import Scene, by_scene
 
 OUT = DATA / "objects"
 RUN = 20  # consecutive frames of the training clips that are looked at together
@@ -34,15 +35,16 @@ def main() -> dict:
     return {"frames": sum(len(clip.frames) for clip in wanted)}
 
 
-def objects(training: Sequence[Clip], wanted: Sequence[Clip], settings: detection.Params):
+def objects(training: Sequence[Clip], wanted: Sequence[Clip], settings: detection.Params
+) -> Iterator[tuple[Clip, pd.DataFrame]]:
     """(clip, its objects), scene by scene, so that one background is held at a time."""
     with tqdm(total=sum(len(clip.frames) for clip in wanted), desc="objects", unit="frame") as bar:
-        for scene in sorted({clip.scene for clip in wanted}):
+        for scene, clips in by_scene(wanted).items():
             own = [clip for clip in training if clip.scene == scene]
-            known = detection.Scene(own, settings.height) if own else None
-            for clip in (clip for clip in wanted if clip.scene == scene):
-                # A scene that was never seen in training has its own clip's median for background.
-                yield clip, detection.detect(clip, known or detection.Scene([clip], settings.height), settings)
+            known = Scene.learn(own, settings.height) if own else None
+            for clip in clips:
+                # A scene that was never seen in training is learnt from the clip itself.
+                yield clip, detection.detect(clip, known or Scene.learn([clip], settings.height), settings)
                 bar.update(len(clip.frames))
 
 

@@ -1,6 +1,7 @@
 """Render campus-sim, the embedded data set, into data/campus-sim; or, with --sheet, a contact sheet of it."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import vad.stage
@@ -21,4 +22,4 @@ def main() -> dict | None:
 
 
 if __name__ == "__main__":
-    vad.stage.run(main)
+    vad.stage.run(main, name="contact_sheet" if "--sheet" in sys.argv else "simulate")

@@ -22,7 +22,7 @@ PARAMS = parameters.validate(
         "regularisation": 0.01,
         "boxes": 4000,
         "scene_boxes": 2000,
-        "alarm_level": 0.01,
+        "alarm_level": 0.001,
         "map_rows": 30,
     },
     tracks.Params,
@@ -110,8 +110,7 @@ def test_shape_counts_little_where_the_halves_of_a_scene_see_different_views():
     for one in moved[4:]:  # the camera was zoomed between the halves
         one.tracks[["y1", "y2"]] = one.tracks[["y1", "y2"]] * 0.5
     weights = [float(tracks.fit(clips, PARAMS, 0)["shape.weight"]) for clips in (normal_clips(), moved)]
-    assert weights[0] > 0.3
-    assert weights[1] < 0.1
+    assert weights[0] > 5 * weights[1]
 
 
 def test_only_permitted_frames_are_learned_from():

@@ -8,7 +8,8 @@ import numpy as np
 
 from vad import campus_objects as objects
 from vad.campus_camera import Color, Shape, Sprite
-from vad.campus_people import Look, Placing, Pose, body, skeleton, stride, walk
+from vad.campus_gait import Pose, stride, walk
+from vad.campus_people import Look, Placing, body, skeleton
 
 FPS = 24
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from vad.campus_camera import Camera, Light, Patch, cast_shadow, rasterise
-from vad.campus_scenes import LAYOUTS, Layout, Wall
+from vad.campus_layout import Layout, Wall
+from vad.campus_scenes import LAYOUTS
 
 
 @dataclass(frozen=True)

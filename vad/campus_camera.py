@@ -6,11 +6,13 @@ scene is a :class:`Sprite`, a list of :class:`Shape`; one rasteriser draws them 
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 SUPERSAMPLE = 2
+_PLAIN = 2.8  # supersampled pixels of radius below which a shape gets no lighter side
 _SHIFT = 4  # sub-pixel bits of OpenCV's fixed-point drawing coordinates
 _RING = np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)], axis=1)  # (12, 2)
 
@@ -45,10 +47,17 @@ class Camera:
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N, 3) world points -> (N, 2) pixels (x, y) and (N,) depths in metres along the view, at least 0.1."""
-        local = (points - (0.0, 0.0, self.altitude)) @ self.axes.T
+        local = points @ self.axes.T - self._origin
         depth = np.maximum(local[:, 2], 0.1)
-        centre = np.array([self.width / 2, self.height / 2])
-        return local[:, :2] * (self.focal_pixels / depth)[:, None] + centre, depth
+        return local[:, :2] * (self.focal_pixels / depth)[:, None] + self._centre, depth
+
+    @cached_property
+    def _origin(self) -> np.ndarray:
+        return self.axes @ (0.0, 0.0, self.altitude)
+
+    @cached_property
+    def _centre(self) -> np.ndarray:
+        return np.array([self.width / 2, self.height / 2])
 
     def rays(self, scale: int) -> np.ndarray:
         """(H * scale, W * scale, 3) world directions through the pixels of an image ``scale`` times as fine."""
@@ -155,8 +164,7 @@ class Sprite:
     @cached_property
     def spans(self) -> list[slice]:
         """Where each shape's points are in ``points``."""
-        ends = self.starts.tolist()
-        return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [slice(a, b) for a, b in pairwise(self.starts.tolist())]
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ def rasterise(sprite: Sprite, camera: Camera, light: Light) -> Patch | None:
             thickness = max(1, round(2 * largest[index]))
             line = _fixed(centres[own])
             cv2.polylines(canvas, [line], False, (blue, green, red, 255), thickness, cv2.LINE_AA, _SHIFT)
-        elif shape.flat or largest[index] < 2.0:
+        elif shape.flat or largest[index] < _PLAIN:
             _fill(canvas, whole[own], (blue, green, red, 255))
         else:
             _fill(canvas, whole[own], (blue * 0.82, green * 0.82, red * 0.82, 255))
@@ -209,7 +217,8 @@ def _fixed(pixels: np.ndarray) -> np.ndarray:
 
 
 def _fill(canvas: np.ndarray, rings: np.ndarray, color: tuple) -> None:
-    cv2.fillConvexPoly(canvas, cv2.convexHull(rings.reshape(-1, 2)), color, cv2.LINE_AA, _SHIFT)
+    outline = rings[0] if len(rings) == 1 else cv2.convexHull(rings.reshape(-1, 2))
+    cv2.fillConvexPoly(canvas, outline, color, cv2.LINE_AA, _SHIFT)
 
 
 def cast_shadow(mask: np.ndarray, sprite: Sprite, camera: Camera, light: Light) -> None:
@@ -228,7 +237,7 @@ def cast_shadow(mask: np.ndarray, sprite: Sprite, camera: Camera, light: Light) 
     for shape, own, radius in zip(sprite.shapes, sprite.spans, largest, strict=True):
         if radius < 0.05 and not shape.flat:
             continue  # hands and feet: lost in the blur
-        parts = zip(fixed[own][:-1], fixed[own][1:], strict=True) if shape.wire else [(fixed[own],)]
+        parts = pairwise(fixed[own]) if shape.wire else [(fixed[own],)]
         for part in parts:
             hull = cv2.convexHull(np.concatenate(part).reshape(-1, 2))
             cv2.fillConvexPoly(mask, hull, 255, cv2.LINE_8, _SHIFT)

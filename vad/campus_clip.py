@@ -47,8 +47,9 @@ def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         actors += roomy(lambda n=number, k=kind, s=start: EVENTS[k](scene, n, s, plan.frames, rng), actors)
     light = _drift(plan.frames, rng)
     noise = _noise(plan.size, rng)
+    present = [scene.layout.within(*a.xy.T) & scene.camera.sees(a.xy, 0.16) for a in actors]
     for frame in range(plan.frames):
-        image, owner = _draw(scene, actors, frame)
+        image, owner = _draw(scene, [a for a, there in zip(actors, present, strict=True) if there[frame]], frame)
         counts = np.bincount(owner.ravel(), minlength=len(plan.events) + 1)
         for number in range(1, len(plan.events) + 1):
             if 0 < counts[number] <= VISIBLE:
@@ -58,8 +59,7 @@ def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def _draw(scene: Backdrop, actors: list[Actor], frame: int) -> tuple[np.ndarray, np.ndarray]:
     camera, layout = scene.camera, scene.layout
-    present = [a for a in actors if layout.within(*a.xy[frame]) and camera.sees(a.xy[frame : frame + 1], 0.16)[0]]
-    sprites = [sprite for actor in present for sprite in actor.sprites(frame)]
+    sprites = [sprite for actor in actors for sprite in actor.sprites(frame)]
     sprites = [_shaded(sprite, scene) for sprite in sprites if sprite.event >= 0]
     shadow = np.zeros(scene.shade.shape, np.uint8)
     for sprite in sprites:

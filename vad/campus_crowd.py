@@ -11,7 +11,8 @@ import numpy as np
 from vad import campus_objects as objects
 from vad.campus_actors import FPS, Actor, Mover, Person, Route, Track, carry_bag, carry_umbrella, pause
 from vad.campus_backdrop import Backdrop
-from vad.campus_people import PHONE, SIT, STAND, Pose, blend, random_look
+from vad.campus_gait import PHONE, SIT, STAND, Pose, blend
+from vad.campus_people import random_look
 
 _UMBRELLAS = [(186, 150, 60), (70, 60, 190), (200, 196, 200), (90, 160, 70), (170, 110, 190)]
 _COATS = [(60, 100, 160), (44, 46, 50), (190, 200, 208), (70, 130, 190)]
@@ -29,7 +30,7 @@ def ordinary(scene: Backdrop, frames: int, rng: np.random.Generator) -> list[Act
         actors += _talkers(layout.spots[rng.integers(len(layout.spots))], frames, rng)
     if rng.random() < 0.4:
         actors += _pigeons(layout.spots[rng.integers(len(layout.spots))], frames, rng)
-    count = rng.poisson(layout.crowd * 0.55 * (1 + frames / 250))
+    count = rng.poisson(layout.crowd * 0.5 * (1 + frames / 250))
     for _ in range(max(2, count)):
         actors += roomy(lambda: _walkers(scene, frames, rng), actors)
     return actors
@@ -56,11 +57,11 @@ def visible_start(
 
     With ``reach``, the place is no further from the camera than so many metres and clear of the picture's edge.
     """
-    margin = -0.04 if np.isinf(reach) else -0.12
-    seen = scene.camera.sees(route.xy, margin) & scene.layout.within(*route.xy.T)
-    near = seen & (np.hypot(*route.xy.T) < reach)
-    place = rng.choice(route.along[near if near.any() else seen])
-    return float(place - speed[:frame].sum() / FPS)
+    within = scene.layout.within(*route.xy.T)
+    clear = scene.camera.sees(route.xy, -0.12) & within & (np.hypot(*route.xy.T) < reach)
+    if np.isinf(reach) or not clear.any():
+        clear = scene.camera.sees(route.xy) & within
+    return float(rng.choice(route.along[clear]) - speed[:frame].sum() / FPS)
 
 
 def random_route(scene: Backdrop, rng: np.random.Generator) -> Route:
@@ -108,7 +109,7 @@ def _beside(track: Track, left: float, ahead: float) -> Track:
 
 
 def _phoning(person: Person) -> Callable[[int], Pose]:
-    full = person.track.speed.max()
+    full = max(float(person.track.speed.max()), 0.1)
 
     def pose(frame: int) -> Pose:
         return blend(PHONE, person.gait(frame), float(np.clip(person.track.speed[frame] / full, 0, 1)))

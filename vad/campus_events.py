@@ -14,21 +14,8 @@ from vad.campus_actors import FPS, Actor, Mover, Person, Route, Track, carry_bag
 from vad.campus_backdrop import Backdrop
 from vad.campus_camera import Shape
 from vad.campus_crowd import random_route, visible_start
-from vad.campus_people import (
-    SIT,
-    Look,
-    Placing,
-    Pose,
-    blend,
-    body,
-    fight,
-    random_look,
-    ride_board,
-    run,
-    skeleton,
-    stride,
-    walk,
-)
+from vad.campus_gait import SIT, Pose, blend, fight, ride_board, run, stride, walk
+from vad.campus_people import Look, Placing, body, random_look, skeleton
 
 Play = Callable[[Backdrop, int, int, int, np.random.Generator], list[Actor]]
 _PAINTS = [(60, 60, 190), (170, 110, 40), (70, 130, 60), (40, 150, 215), (200, 200, 205), (50, 50, 52)]

@@ -1,5 +1,7 @@
 """What stands still in the scenes of campus-sim: trees, shrubs, benches, railings, lamps, bollards, bins, steps."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from vad.campus_camera import Shape, Sprite, solid, wire
@@ -69,7 +71,7 @@ def railing(start: tuple, end: tuple, height: float = 1.05) -> list[Sprite]:
     start, end = np.asarray(start, float), np.asarray(end, float)
     posts = np.linspace(start, end, max(2, int(np.hypot(*(end - start)) / 2.0) + 1))
     sprites = []
-    for a, b in zip(posts[:-1], posts[1:], strict=True):
+    for a, b in pairwise(posts):
         shapes = [wire([(*a, 0), (*a, height)], 0.035, _STEEL)]
         for z, thick in ((height, 0.035), (height * 0.18, 0.022)):
             shapes.append(wire([(*a, z), (*b, z)], thick, _STEEL))
@@ -114,6 +116,6 @@ def planter(rng: np.random.Generator, x: float, y: float, size: tuple, heading: 
         leaves = _leaves(rng, centre, (0.42, width * 0.42, 0.42), 26)
         shapes += [Shape(s.points, s.radii, s.color, 0.6, s.flat) for s in leaves]
         if rng.random() < 0.6:
-            bloom = centre + (0, 0, 0.35)
+            bloom = np.add(centre, (0, 0, 0.35))
             shapes.append(solid([bloom], 0.09, (96, 80, 200) if rng.random() < 0.5 else (90, 190, 220), 0.9))
     return [Sprite(shapes, (x, y))]

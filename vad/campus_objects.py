@@ -25,7 +25,7 @@ def box(place: Placing, centre: object, size: object, color: Color, bias: float 
     shapes = []
     for tone, corners in faces.items():
         outward = np.sum(corners, axis=0) * (np.ptp(corners, axis=0) == 0)
-        points = np.array(corners) + (cx, cy, cz)
+        points = np.add(corners, (cx, cy, cz))
         shapes.append(_pane(place, points, outward, tuple(min(c * tone, 250) for c in color), bias))
     return shapes
 
@@ -53,7 +53,7 @@ def bicycle(place: Placing, turn: float, color: Color) -> list[Shape]:
             shapes.append(wire(place.world(np.stack([hub - arm, hub + arm])), 0.006, (150, 150, 150)))
     frame = np.stack([rear, crank, head, seat, crank, rear, seat])
     shapes.append(wire(place.world(frame), 0.024, color))
-    shapes.append(wire(place.world(np.stack([front, head, head + (-0.03, 0, 0.14)])), 0.024, color))
+    shapes.append(wire(place.world(np.stack([front, head, np.add(head, (-0.03, 0, 0.14))])), 0.024, color))
     bar = np.array([[0.2, 0.27, 1.0], [0.33, 0.2, 1.03], [0.33, -0.2, 1.03], [0.2, -0.27, 1.0]])
     shapes.append(wire(place.world(bar), 0.02, (60, 60, 62)))
     shapes.append(solid(place.world(np.array([[-0.3, 0, 0.92], [-0.08, 0, 0.93]])), [0.07, 0.035], (30, 30, 32)))
@@ -132,7 +132,7 @@ def bag(place: Placing, color: Color, tumble: float = 0.0) -> list[Shape]:
 
 def umbrella(place: Placing, hand: np.ndarray, color: Color, spread: float) -> list[Shape]:
     """An umbrella over the hand at (3,) in the carrier's frame; ``spread`` 0 is folded, 1 is open."""
-    top = hand + (-0.04, 0.0, 0.78)
+    top = np.add(hand, (-0.04, 0.0, 0.78))
     radius, drop = 0.08 + 0.5 * spread, 0.62 - 0.4 * spread
     a = np.arange(8) * np.pi / 4
     rim = top + np.column_stack([radius * np.cos(a), radius * np.sin(a), np.full(8, -drop)])

@@ -4,62 +4,12 @@ Each layout says how the camera hangs, how the light falls, what the ground and 
 there, and where people walk, sit and never go. Distances are metres in the camera's world (see campus_camera).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from vad import campus_furniture as furniture
-from vad.campus_camera import Light, Sprite
+from vad.campus_camera import Light
+from vad.campus_layout import Layout, Wall
 from vad.campus_textures import Textures
-
-Surface = Callable[[np.ndarray, np.ndarray], np.ndarray]
-Line = list[tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Wall:
-    """A vertical face from ``start`` to ``end`` on the ground, ``top`` metres high; ``surface`` of (along, z)."""
-
-    start: tuple[float, float]
-    end: tuple[float, float]
-    top: float
-    surface: Surface
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A place before it is drawn.
-
-    Attributes:
-        altitude, pitch, focal, yaw: the camera (radians, metres, picture widths).
-        ground: albedo at (x, y); walls: nearest wins; props: what stands there.
-        routes: lines that people follow either way; lane: half the width of a route in metres.
-        drives: lines broad enough for a cart; trespass: lines across ground where nobody walks.
-        walkable: whether people walk at (x, y).
-        seats: (x, y, heading) of places on benches; spots: (x, y) where people stand or pigeons peck.
-        crowd: about how many people and groups are in a clip.
-        within: whether (x, y) is in the scene: neither behind a wall nor lost in the distance.
-    """
-
-    name: str
-    altitude: float
-    pitch: float
-    focal: float
-    yaw: float
-    light: Light
-    ground: Surface
-    walls: list[Wall]
-    props: list[Sprite]
-    routes: list[Line]
-    lane: float
-    drives: list[Line]
-    trespass: list[Line]
-    walkable: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    spots: list[tuple[float, float]]
-    crowd: float
-    within: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    seats: list[tuple[float, float, float]] = field(default_factory=list)
 
 
 def _mix(where: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
@@ -218,7 +168,7 @@ def forecourt(rng: np.random.Generator) -> Layout:
     props = [s for x in (-6.4, 3.0) for s in furniture.planter(rng, x, 18.4 + slope * x, (1.6, 0.9, 0.55), 0.215)]
     props += [furniture.shrub(rng, x, y, 0.5) for x, y in ((-4.9, 9.9), (-6.3, 10.2), (-5.6, 8.4), (-7.4, 10.3))]
     props += [furniture.shrub(rng, 5.6 + 1.3 * k, 20.7 + 0.29 * k, 0.6) for k in range(7)]
-    props += furniture.bollards([(4.2, 9.0), (4.3, 10.6), (4.4, 12.2)]) + [furniture.lamp(6.9, 15.0, 4.2)]
+    props += [*furniture.bollards([(4.2, 9.0), (4.3, 10.6), (4.4, 12.2)]), furniture.lamp(6.9, 15.0, 4.2)]
     props += [furniture.tree(rng, 8.6, 17.2, 1.9, 1.4)]
     return Layout(
         name="forecourt",

@@ -25,12 +25,12 @@ def contact_sheet(root: Path | str, path: Path | str) -> None:
     videos = sorted((root / "training" / "videos").glob("*.avi"))
     first = {video.name[:2]: video for video in reversed(videos)}
     tiles = [_normal(first[scene], scene) for scene in sorted(first)]
-    tiles += [_abnormal(root, rows, str(kind)) for kind, rows in events.groupby("type", sort=False)]
+    tiles += [_abnormal(root, events, kind) for kind in events["type"].unique()]
     blank = np.full_like(tiles[0], 255)
     tiles += [blank] * (-len(tiles) % _COLUMNS)
     rows = [_join(tiles[k : k + _COLUMNS], axis=1) for k in range(0, len(tiles), _COLUMNS)]
     with artifacts.replacing(path) as temporary:
-        cv2.imwrite(str(temporary), _join(rows, axis=0), [cv2.IMWRITE_JPEG_QUALITY, 84])
+        cv2.imwrite(str(temporary), _join(rows, axis=0), [cv2.IMWRITE_JPEG_QUALITY, 78])
 
 
 def _join(tiles: list[np.ndarray], axis: int) -> np.ndarray:
@@ -54,14 +54,22 @@ def _normal(video: Path, scene: str) -> np.ndarray:
     return _label(some[int(spread.mean(axis=(1, 2)).argmax())].copy(), f"scene {scene}: normal", (60, 60, 60))
 
 
-def _abnormal(root: Path, rows: pd.DataFrame, kind: str) -> np.ndarray:
-    """The frame of the type's events in which its pixels are most, with their outline."""
-    testing, best = root / "testing", (-1, "", 0)
-    for row in rows.itertuples():
+def _abnormal(root: Path, events: pd.DataFrame, kind: str) -> np.ndarray:
+    """A frame in the middle half of an event of this type, outlined.
+
+    Best is one without another event and clear of the picture's edge, then one with many pixels.
+    """
+    testing, best = root / "testing", (False, False, -1, "", 0)
+    for row in events[events["type"] == kind].itertuples():
         masks = np.load(testing / "test_pixel_mask" / f"{row.clip}.npy", mmap_mode="r")
-        for frame in range(row.first_frame, row.last_frame + 1, 6):
-            best = max(best, (int(np.count_nonzero(masks[frame])), row.clip, frame))
-    _, clip, frame = best
+        others = events[(events["clip"] == row.clip) & (events["type"] != kind)]
+        quarter = (row.last_frame - row.first_frame) // 4
+        for frame in range(row.first_frame + quarter, row.last_frame - quarter + 1, 3):
+            alone = not ((others["first_frame"] <= frame) & (others["last_frame"] >= frame)).any()
+            mask = masks[frame]
+            clear = not (mask[[0, -1]].any() or mask[:, [0, -1]].any())
+            best = max(best, (alone, clear, int(np.count_nonzero(mask)), row.clip, frame))
+    *_, clip, frame = best
     image = cv2.imread(str(testing / "frames" / clip / f"{frame:03d}.jpg"))
     mask = np.load(testing / "test_pixel_mask" / f"{clip}.npy", mmap_mode="r")[frame]
     outlines, _ = cv2.findContours(

@@ -35,7 +35,7 @@ class Textures:
     def paving(
         self, x: np.ndarray, y: np.ndarray, color: object, size: tuple[float, float], joint: float, vary: float
     ) -> np.ndarray:
-        """Slabs of ``size`` metres in running bond with joints of ``joint`` metres; ``vary`` is their spread in tone."""
+        """Slabs of ``size`` metres in running bond with joints of ``joint`` metres; ``vary``: spread in tone."""
         row = np.floor(y / size[1])
         shifted = x + (np.mod(row, 2) * 0.5 + self.cells(row, row * 0) * 0.2) * size[0]
         column = np.floor(shifted / size[0])

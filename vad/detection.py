@@ -19,12 +19,13 @@ import numpy as np
 import pandas as pd
 import pydantic
 
-from vad import stage
+from vad import foreground, stage
 from vad.errors import UserError
-from vad.flow import CELL, averaged, read_working, working_size
-from vad.foreground import Background, ObjectSize, background, blobs, mask, object_size
+from vad.flow import CELL, averaged, working_size
+from vad.foreground import ObjectSize, blobs, mask
 from vad.frames import Clip
 from vad.params import Section
+from vad.scene import Scene
 from vad.speed import Windows
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ["frame", "x1", "y1", "x2", "y2", "speed", "vx", "vy", "height", "width", "area"]
 CUT = 1.6  # a blob more than so many times the typical size is cut
+LEAST_BLOB = 0.08  # of the typical box: smaller blobs are rims of shadows
 LEAST_PIECE = 0.15  # of the typical box: smaller pieces are rims
 MAP_HEIGHT = 240  # working height of the maps, which have one value per cell of the flow grid
 CONFIDENCE = 0.5  # least score of a detected box
@@ -44,16 +46,8 @@ class Params(Section):
 
     detector: Literal["foreground", "fasterrcnn"]
     height: int = pydantic.Field(ge=64, le=1080)
-    window_seconds: float = pydantic.Field(gt=0, le=10)
+    window: float = pydantic.Field(ge=0, le=4)
     max_fit_frames: int = pydantic.Field(ge=100)
-
-
-class Scene:
-    """What is known of one camera: its background and the size of its objects."""
-
-    def __init__(self, clips: list[Clip], height: int) -> None:
-        self.background = background(clips, height)
-        self.size = object_size(clips, self.background)
 
 
 def detect(clip: Clip, scene: Scene, params: Params) -> pd.DataFrame:
@@ -61,7 +55,7 @@ def detect(clip: Clip, scene: Scene, params: Params) -> pd.DataFrame:
     rows = [np.empty((0, len(COLUMNS)))]
     windows = None
     with ThreadPoolExecutor(stage.workers()) as pool:
-        for frames, flows in averaged(clip, params.height, params.window_seconds):
+        for frames, flows in averaged(clip, params.height, params.window * scene.passing):
             windows = windows or Windows(flows.shape[1:3], scene.size)
             for frame, flow, found in zip(frames, flows, pool.map(lambda f: find(clip, f, scene, params), frames), strict=True):
                 described = _describe(*found, flow, windows, scene.size)
@@ -76,7 +70,7 @@ def find(clip: Clip, frame: int, scene: Scene, params: Params) -> tuple[np.ndarr
     if params.detector == "fasterrcnn":
         boxes = _coco_boxes(clip.read(frame)) / clip.size[1]
         return boxes, (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    found = mask(read_working(clip, frame, params.height), scene.background)
+    found = mask(foreground.read(clip, frame, params.height), scene.background)
     whole, labels = blobs(found)
     pieces = [piece for i, blob in enumerate(whole) for piece in _cut(blob, labels, i + 1, scene.size)]
     boxes, area = np.split(np.array(pieces).reshape(-1, 5), [4], axis=1)
@@ -92,6 +86,8 @@ def _cut(blob: np.ndarray, labels: np.ndarray, label: int, size: ObjectSize) -> 
     rows = len(labels)
     x1, y1, x2, y2, area = blob
     height, width = (float(side) * rows for side in size.at((y1 + y2) / 2 / rows))
+    if area < LEAST_BLOB * height * width:
+        return
     across, down = (
         1 if length < CUT * usual else round(length / usual) for length, usual in ((x2 - x1, width), (y2 - y1, height))
     )

@@ -43,12 +43,12 @@ def averaged(clip: Clip, height: int, seconds: float) -> Iterator[tuple[np.ndarr
 
     Args:
         height: working height in pixels; taller frames are shrunk to it.
-        seconds: length of the window; an odd number of frames, at least three.
+        seconds: length of the window; an odd number of frames, one for 0.
 
     Yields:
         ((B,) frame numbers, (B, h, w, 2) float32 flow in frame heights per second on the grid of cells).
     """
-    half = max(1, round((seconds * clip.fps - 1) / 2))
+    half = max(0, round((seconds * clip.fps - 1) / 2))
     at = np.searchsorted(clip.stored, clip.frames)
     for start in range(0, len(at), CHUNK):
         part = at[start : start + CHUNK]

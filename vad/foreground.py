@@ -13,24 +13,38 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vad.flow import read_working
+from vad.flow import CELL, working_size
 from vad.frames import Clip
 
 BACKGROUND_FRAMES = 60  # per scene: the median of more changes nothing
 SIZE_FRAMES = 200  # per scene: about a thousand objects
 CONTRAST = 4.0  # foreground differs by this many noise deviations
 LEAST_NOISE = 3.0  # gray levels: what compression does to a still scene
+LEAST_COLOUR = 3.0  # mean difference of a pixel's channels, gray levels: below it a video is gray
+DARK = 4.0  # gray levels added before ratios are taken
+SHADOW = (0.35, 0.97)  # what a shadow leaves of the light
+SHADOW_TINT = 1.15  # largest ratio between what it leaves of two colours
+FRAGMENT = 0.25  # of the area of the blob that a typical foreground pixel belongs to
 LEAST_AREA = 0.0005  # of the squared frame height: about a head
-SIZE_BINS = 8  # of the row, for the line through typical sizes
+SIZE_BINS = 12  # of the row, for the line through typical sizes
+LEAST_IN_BIN = 10  # objects
+UPRIGHT = 1.2  # height over width, at least, of the objects that size is learnt from
 USUAL_SIZE = (0.12, 0.05)  # height and width where a scene shows nobody at all
 
 
 @dataclass(frozen=True)
 class Background:
-    """A scene without its objects: (h, w) float32 gray levels and noise deviations."""
+    """A scene without its objects.
 
-    gray: np.ndarray
+    Attributes:
+        image: (h, w, 3) float32 RGB levels.
+        noise: (h, w) float32 deviation of the noisiest channel.
+        coloured: whether shadows can be told from objects by their colour.
+    """
+
+    image: np.ndarray
     noise: np.ndarray
+    coloured: bool
 
 
 @dataclass(frozen=True)
@@ -51,13 +65,23 @@ class ObjectSize:
         return height, width
 
 
+def read(clip: Clip, frame: int, height: int) -> np.ndarray:
+    """Frame number ``frame`` as (h, w, 3) float32 RGB at the working size."""
+    image = clip.read(frame)
+    size = working_size((image.shape[1], image.shape[0]), height)
+    image = image if image.shape[1::-1] == size else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return image.astype(np.float32)
+
+
 def background(clips: Sequence[Clip], height: int) -> Background:
     """The background of one scene, from frames drawn evenly from ``clips`` of it, at working height ``height``."""
-    frames = np.stack([read_working(clip, frame, height) for clip, frame in draw(clips, BACKGROUND_FRAMES)])
-    frames = frames - np.median(frames, axis=(1, 2), keepdims=True) + np.median(frames)
-    gray = np.median(frames, axis=0)
-    noise = 1.4826 * np.median(np.abs(frames - gray), axis=0)
-    return Background(gray.astype(np.float32), np.maximum(noise, LEAST_NOISE).astype(np.float32))
+    frames = np.stack([read(clip, frame, height) for clip, frame in draw(clips, BACKGROUND_FRAMES)])
+    image = np.median(frames, axis=0)
+    frames -= image
+    frames -= np.median(frames[:, ::CELL, ::CELL], axis=(1, 2, 3), keepdims=True)
+    noise = 1.4826 * np.median(np.abs(frames, out=frames), axis=0).max(axis=2)
+    colour = np.ptp(image, axis=2).mean()
+    return Background(image, np.maximum(noise, LEAST_NOISE).astype(np.float32), bool(colour > LEAST_COLOUR))
 
 
 def draw(clips: Sequence[Clip], most: int) -> list[tuple[Clip, int]]:
@@ -66,17 +90,25 @@ def draw(clips: Sequence[Clip], most: int) -> list[tuple[Clip, int]]:
     return [every[i] for i in np.unique(np.linspace(0, len(every) - 1, min(most, len(every))).round().astype(int))]
 
 
-def mask(gray: np.ndarray, scene: Background) -> np.ndarray:
-    """(h, w) uint8, 1 where a frame of the background's size differs from it by more than noise.
+def mask(image: np.ndarray, scene: Background) -> np.ndarray:
+    """(h, w) uint8, 1 where a frame of the background's size differs from it by more than noise and shadow.
 
     The frame's median offset is taken out first: light drifts over a day without being an object.
     """
-    difference = gray - scene.gray
-    difference -= np.median(difference)
-    found = (np.abs(difference) > CONTRAST * scene.noise).astype(np.uint8)
-    found = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    gap = max(3, len(gray) // 60)  # between the parts of one upright body
+    image = image - np.median((image - scene.image)[::CELL, ::CELL])
+    found = cv2.absdiff(image, scene.image).max(axis=2) > CONTRAST * scene.noise
+    if scene.coloured:
+        found &= ~_shadow(image, scene.image)
+    found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    gap = max(3, len(image) // 60)  # between the parts of one upright body
     return cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((gap, gap // 2 + 1), np.uint8))
+
+
+def _shadow(image: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """(h, w) bool: darker than the ground by the same factor in all colours (after Horprasert et al. 1999)."""
+    red, green, blue = cv2.split((cv2.blur(image, (3, 3)) + DARK) / (cv2.blur(ground, (3, 3)) + DARK))
+    low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+    return (high < SHADOW[1]) & (low > SHADOW[0]) & (high < low * SHADOW_TINT)
 
 
 def blobs(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,33 +128,41 @@ def blobs(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def object_size(clips: Sequence[Clip], scene: Background) -> ObjectSize:
-    """Size of the typical foreground object of one scene by row.
+    """Size of the typical upright object of one scene by row.
 
     Blobs cut off by the frame's border are left out. Modes in bins of the row withstand merged and broken blobs better
-    than medians do; the line through them is Theil and Sen's (median of the slopes of all pairs of bins). By the
-    centre, not the feet: a blob that lost its lower half is small and, by its feet, far away, which would pass for
-    perspective.
+    than medians do. By the centre, not the feet: a blob that lost its lower half is small and, by its feet, far away,
+    which would pass for perspective.
     """
-    found = [
-        _whole_blobs(read_working(clip, frame, len(scene.gray)), scene) for clip, frame in draw(clips, SIZE_FRAMES)
-    ]
-    centres, heights, widths = np.concatenate(found).T if found else np.empty((3, 0))
-    if len(centres) < SIZE_BINS:
+    rows = len(scene.image)
+    found = [_whole_blobs(mask(read(clip, frame, rows), scene)) for clip, frame in draw(clips, SIZE_FRAMES)]
+    found = np.concatenate(found)
+    found = found[found[:, 1] >= UPRIGHT * found[:, 2]]
+    edges = np.quantile(found[:, 0], [0.01, 0.99]) if len(found) else (0.0, 1.0)
+    bins = np.clip(((found[:, 0] - edges[0]) / max(np.ptp(edges), 1e-6) * SIZE_BINS).astype(int), 0, SIZE_BINS - 1)
+    parts = [_without_fragments(found[bins == i]) for i in range(SIZE_BINS) if (bins == i).sum() >= LEAST_IN_BIN]
+    if not parts:
         return ObjectSize(np.array([USUAL_SIZE[0], 0, USUAL_SIZE[1], 0, 0.5], np.float32))
-    bins = np.array_split(np.argsort(centres, kind="stable"), SIZE_BINS)
-    x = np.array([np.median(centres[b]) for b in bins])
-    h, w = (np.array([_mode(values[b]) for b in bins]) for values in (heights, widths))
-    middle = float(np.median(centres))
-    return ObjectSize(np.array([*_line(x - middle, h), *_line(x - middle, w), middle], np.float32))
+    middle = float(np.median(found[:, 0]))
+    x = np.array([np.median(part[:, 0]) for part in parts]) - middle
+    count = np.array([len(part) for part in parts], np.float64)
+    lines = [_line(x, np.array([_mode(part[:, column]) for part in parts]), count) for column in (1, 2)]
+    return ObjectSize(np.array([*lines[0], *lines[1], middle], np.float32))
 
 
-def _whole_blobs(gray: np.ndarray, scene: Background) -> np.ndarray:
-    """(N, 3) row of the centre, height and width, in frame heights, of the blobs inside the frame."""
-    rows, columns = gray.shape
-    boxes, _ = blobs(mask(gray, scene))
-    x1, y1, x2, y2, _ = boxes.T
+def _whole_blobs(found: np.ndarray) -> np.ndarray:
+    """(N, 4) row of the centre, height, width and area, in frame heights, of the blobs inside the frame."""
+    rows, columns = found.shape
+    x1, y1, x2, y2, area = blobs(found)[0].T
     inside = (x1 > 0) & (y1 > 0) & (x2 < columns) & (y2 < rows)
-    return np.stack([(y1 + y2) / 2, y2 - y1, x2 - x1], axis=1)[inside] / rows
+    return np.stack([(y1 + y2) / 2, y2 - y1, x2 - x1, area / rows], axis=1)[inside] / rows
+
+
+def _without_fragments(found: np.ndarray) -> np.ndarray:
+    """The blobs of at least ``FRAGMENT`` of the area-weighted median area."""
+    area = np.sort(found[:, 3])
+    typical = area[np.searchsorted(np.cumsum(area), area.sum() / 2)]
+    return found[found[:, 3] >= FRAGMENT * typical]
 
 
 def _mode(values: np.ndarray) -> float:
@@ -135,11 +175,22 @@ def _mode(values: np.ndarray) -> float:
     return float(np.median(values))
 
 
-def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """(level at 0, slope) of Theil and Sen's line, its slope shrunk by the share of variance that a line explains."""
+def _line(x: np.ndarray, y: np.ndarray, count: np.ndarray) -> tuple[float, float]:
+    """(level at 0, slope) of a line through points that stand for ``count`` objects each.
+
+    The slope is the weighted median of those of all pairs (Theil & Sen), times how far the pairs agree on its sign
+    (Kendall's tau): points that scatter say little of perspective.
+    """
     i, j = np.triu_indices(len(x), 1)
-    apart = np.abs(x[j] - x[i]) > 1e-6
-    if not apart.any() or np.ptp(y) < 1e-6:
-        return float(np.median(y)), 0.0
-    slope = np.median((y[j] - y[i])[apart] / (x[j] - x[i])[apart]) * np.corrcoef(x, y)[0, 1] ** 2
-    return float(np.median(y - slope * x)), float(slope)
+    if not len(i):
+        return float(y[0]), 0.0
+    slopes, weights = (y[j] - y[i]) / (x[j] - x[i]), np.sqrt(count[i] * count[j]) * (x[j] - x[i])
+    slope = weighted_median(slopes, weights) * abs(weights @ np.sign(slopes)) / weights.sum()
+    return weighted_median(y - slope * x, count), float(slope)
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    """The least value with half of the weight at or below it."""
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])

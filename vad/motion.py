@@ -18,9 +18,10 @@ import pydantic
 from tqdm import tqdm
 
 from vad.flow import averaged, spread
-from vad.foreground import ObjectSize, background, object_size
+from vad.foreground import ObjectSize
 from vad.frames import Clip
 from vad.params import Section
+from vad.scene import Scene, by_scene
 from vad.speed import USUAL_SPEED, Windows, speed_by_position, surprise
 
 SOURCE = "frames"
@@ -35,41 +36,41 @@ class Params(Section):
     """Section ``motion``."""
 
     height: int = pydantic.Field(ge=64, le=1080)
-    window_seconds: float = pydantic.Field(gt=0, le=10)
+    window: float = pydantic.Field(ge=0, le=4)
     max_fit_frames: int = pydantic.Field(ge=100)
     shrinkage: float = pydantic.Field(gt=0)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:
-    """Object sizes and speeds of every scene, and of all scenes pooled.
+    """Object sizes, averaging windows and speeds of every scene, and of all scenes pooled.
 
     Returns:
-        ``<scene>.size`` (5,): ``ObjectSize.line``; ``<scene>.speed`` (2, *NODES) float32: median of the log speed and
-        its one-sided scale; the same under ``POOLED``.
+        ``<scene>.size`` (5,): ``ObjectSize.line``; ``<scene>.seconds``: length of the window; ``<scene>.speed``
+        (2, rows, columns): see ``vad.speed.speed_by_position``; the same under ``POOLED``.
     """
-    scenes = sorted({clip.scene for clip in clips})
-    sizes = {}
-    for scene in scenes:
-        own = [clip for clip in clips if clip.scene == scene]
-        sizes[scene] = object_size(own, background(own, params.height))
-    sizes[POOLED] = ObjectSize(np.median([size.line for size in sizes.values()], axis=0))
-    peaks = _training_peaks(spread(clips, params.max_fit_frames, RUN), sizes, params)
-    every = np.concatenate([*peaks.values(), np.array([[0.5, 0.5, np.log(USUAL_SPEED)]])])
     state = {}
+    for scene, own in by_scene(clips).items():
+        known = Scene.learn(own, params.height)
+        state[f"{scene}.size"], state[f"{scene}.seconds"] = known.size.line, np.array(params.window * known.passing)
+    scenes = [key.removesuffix(".size") for key in state if key.endswith(".size")]
+    for key in ("size", "seconds"):
+        state[f"{POOLED}.{key}"] = np.median([state[f"{scene}.{key}"] for scene in scenes], axis=0)
+    peaks = _training_peaks(spread(clips, params.max_fit_frames, RUN), state, params)
+    every = np.concatenate([*peaks.values(), np.array([[0.5, 0.5, np.log(USUAL_SPEED)]])])
     for scene in [*scenes, POOLED]:
-        state[f"{scene}.size"] = sizes[scene].line
-        state[f"{scene}.speed"] = speed_by_position(peaks.get(scene, every[:0]), every, sizes[scene], params.shrinkage)
+        size = ObjectSize(state[f"{scene}.size"])
+        state[f"{scene}.speed"] = speed_by_position(peaks.get(scene, every[:0]), every, size, params.shrinkage)
     return state
 
 
-def _training_peaks(clips: Sequence[Clip], sizes: dict[str, ObjectSize], params: Params) -> dict[str, np.ndarray]:
+def _training_peaks(clips: Sequence[Clip], state: dict[str, np.ndarray], params: Params) -> dict[str, np.ndarray]:
     """Scene -> (P, 3) row, column (fractions of the frame) and log speed of the fastest points of moving objects."""
     peaks: dict[str, list[np.ndarray]] = {}
     with tqdm(total=sum(len(clip.frames) for clip in clips), desc="fit motion", unit="frame") as bar:
         for clip in clips:
-            windows = None
-            for frames, flow in averaged(clip, params.height, params.window_seconds):
-                windows = windows or Windows(flow.shape[1:3], sizes[clip.scene])
+            size, seconds = ObjectSize(state[f"{clip.scene}.size"]), float(state[f"{clip.scene}.seconds"])
+            for frames, flow in averaged(clip, params.height, seconds):
+                windows = Windows(flow.shape[1:3], size)
                 peaks.setdefault(clip.scene, []).extend(windows.peaks(windows.speed(one)) for one in flow)
                 bar.update(len(frames))
     return {scene: np.concatenate(own) for scene, own in peaks.items()}
@@ -91,14 +92,12 @@ class Detector:
         """
         scene = clip.scene if f"{clip.scene}.size" in self._state else POOLED
         size = ObjectSize(self._state[f"{scene}.size"])
-        scores, maps = [], []
-        windows = None
-        for _, flow in averaged(clip, self._params.height, self._params.window_seconds):
-            if windows is None:
-                windows = Windows(flow.shape[1:3], size)
-                middle, scale = (cv2.resize(table, flow.shape[2:0:-1]) for table in self._state[f"{scene}.speed"])
-            for one in flow:
-                surprises = surprise(windows.speed(one), middle, scale)
-                scores.append(surprises.max())
-                maps.append(surprises.astype(np.float16))
-        return np.array(scores, np.float32), np.stack(maps)
+        seconds = float(self._state[f"{scene}.seconds"])
+        scores, maps = [np.empty(0)], []
+        for _, flow in averaged(clip, self._params.height, seconds):
+            windows = Windows(flow.shape[1:3], size)
+            middle, scale = (cv2.resize(table, flow.shape[2:0:-1]) for table in self._state[f"{scene}.speed"])
+            surprises = np.stack([surprise(windows.speed(one), middle, scale) for one in flow])
+            scores.append(surprises.max(axis=(1, 2)))
+            maps.append(surprises.astype(np.float16))
+        return np.concatenate(scores).astype(np.float32), np.concatenate(maps)

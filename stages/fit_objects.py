@@ -1,0 +1,11 @@
+"""Fit the objects detector on the training clips: data/models/objects."""
+
+from vad import detectors, stage
+
+
+def main() -> dict:
+    return detectors.fit("objects")
+
+
+if __name__ == "__main__":
+    stage.run(main)
