@@ -35,7 +35,8 @@ def main() -> dict:
     return {"frames": sum(len(clip.frames) for clip in wanted)}
 
 
-def objects(training: Sequence[Clip], wanted: Sequence[Clip], settings: detection.Params
+def objects(
+    training: Sequence[Clip], wanted: Sequence[Clip], settings: detection.Params
 ) -> Iterator[tuple[Clip, pd.DataFrame]]:
     """(clip, its objects), scene by scene, so that one background is held at a time."""
     with tqdm(total=sum(len(clip.frames) for clip in wanted), desc="objects", unit="frame") as bar:

@@ -1,4 +1,4 @@
-"""Fit the motion detector on the training clips: data/models/motion."""
+"""Fit the speeds that are normal at each position."""
 
 from vad import detectors, stage
 

@@ -1,4 +1,4 @@
-"""Fit the objects detector on the training clips: data/models/objects."""
+"""Fit the densities of normal objects."""
 
 from vad import detectors, stage
 

@@ -14,8 +14,9 @@ from vad import params as parameters
 from vad import stae, stae_pictures
 from vad.errors import UserError
 from vad.frames import Clip, ClipWriter
+from vad.stae_errors import Errors, energy, floors, unexplained
 from vad.stae_network import WINDOW, Network, horizon_weights, loss
-from vad.stae_windows import CONTRAST, SPAN, Windows, film
+from vad.stae_windows import CONTRAST, SPAN, Film, Windows, film
 
 PARAMS = parameters.validate(
     {
@@ -34,7 +35,11 @@ PARAMS = parameters.validate(
         "patience": 100,
         "checkpoint_every": 2,
         "score_stride": 8,
-        "block": 3,
+        "block": 6,
+        "whole_floor": 1.0,
+        "block_floor": 0.1,
+        "prediction_share": 0.75,
+        "block_share": 0.75,
     },
     stae.Params,
     "stae",
@@ -104,7 +109,8 @@ def test_draws_depend_on_seed_and_step_alone(tmp_path):
     np.testing.assert_array_equal(windows.draw(2, seed=1, step=5, blur=1.0, tilt=5.0), first)
     assert (windows.draw(2, seed=1, step=6, blur=1.0, tilt=5.0) != first).any()
     plain = windows.draw(1, seed=1, step=5, blur=0.0, tilt=0.0)[0, 0]
-    assert any((plain == windows._cut(place)).all() for place in range(len(windows.places)))
+    cuts = [windows._cut(place)[::way] for place in range(len(windows.places)) for way in (1, -1)]
+    assert any((plain == cut).all() for cut in cuts)
 
 
 def test_windows_in_which_more_moves_are_drawn_more_often(tmp_path):
@@ -115,13 +121,45 @@ def test_windows_in_which_more_moves_are_drawn_more_often(tmp_path):
     assert windows.chances[1] > 1.5 * windows.chances[0]
 
 
-def test_block_errors_are_the_mean_and_the_largest_block():
-    maps = np.zeros((2, 1, 6, 6))
-    maps[0, 0, 1:4, 2:5] = 9.0
-    maps[0, 0, 5, 0] = 18.0
-    values = stae.block_errors(maps, 3)
-    assert values.shape == (2, 1, 2)
-    np.testing.assert_allclose(values[:, 0], [[(81 + 18) / 36, 9.0], [0, 0]])
+def test_unexplained_is_error_over_energy_of_the_frame_and_of_the_worst_block():
+    errors, energies = np.zeros((2, 1, 8, 8)), np.zeros((1, 8, 8))
+    errors[0, 0, 1:4, 2:5], energies[0, 1:4, 2:5] = 9.0, 17.0  # a block with half of 17 + 1 unexplained
+    energies[0, 5:8, 5:8] = 99.0  # more motion, all explained
+    values, local = unexplained(errors, energies, block=3, floor=np.array([0.0, 1.0]))
+    np.testing.assert_allclose(values[:, 0], [[81 / (9 * 17 + 9 * 99), 0.5], [0, 0]])
+    assert np.unravel_index(local[0, 0].argmax(), (8, 8)) == (2, 3)
+
+
+def test_floors_are_shares_of_the_mean_frame_and_of_the_mean_largest_block():
+    energies = np.zeros((2, 8, 8))
+    energies[0, 2:5, 2:5] = 64.0
+    np.testing.assert_allclose(floors([energies], 3, (2.0, 0.1)), [2.0 * 64 * 9 / 128, 0.1 * 32])
+
+
+def test_energy_is_the_squared_difference_to_the_background():
+    pictures = np.full((40, 128, 128), 50, np.uint8)
+    pictures[:, :4, 4:8] = 50 + 32
+    still = energy(Film(np.arange(40), pictures, np.full((128, 128), 50, np.uint8)))
+    assert still.shape == (40, 32, 32)
+    np.testing.assert_allclose(still[:, 0, 1], (32 / CONTRAST) ** 2, rtol=1e-5)
+    assert still.sum() == pytest.approx(40 * (32 / CONTRAST) ** 2, rel=1e-5)
+
+
+def test_a_frames_error_is_the_mean_of_the_windows_that_see_it(monkeypatch):
+    def numbered(self, seen, starts):
+        for start in starts:  # a window that begins at s errs by 1 + s everywhere
+            yield np.full((2, WINDOW, 32, 32), 1.0 + start)
+
+    monkeypatch.setattr(Errors, "windows", numbered)
+    seen = Film(np.arange(40), np.zeros((40, 128, 128), np.uint8), np.zeros((128, 128), np.uint8))
+    usual = np.stack([np.ones(WINDOW), np.full(WINDOW, 2.0)])
+    found = Errors(None, "cpu", stride=8, batch=1).frames(seen, usual)[:, :, 0, 0]  # windows at 0, 8, 16, 24
+    np.testing.assert_allclose(found[0, [0, 7, 8, 15, 24, 39]], [1, 1, 5, 5, 21, 25])
+    backwards = (1 * 9 + 9 * 17) / (1 + 9)  # frame 0 is the 40th backwards: 16 ahead of window 8, 8 ahead of window 16
+    np.testing.assert_allclose(found[1, 0], backwards / 2, rtol=1e-5)
+    near, far = horizon_weights().numpy()[[0, 8]]
+    np.testing.assert_allclose(found[1, 16], 1 / 2)  # foretold by the window at 0 alone
+    np.testing.assert_allclose(found[1, 24], (1 * far + 9 * near) / (far + near) / 2, rtol=1e-5)
 
 
 def test_scores_every_frame_and_finds_the_large_object(tmp_path):
@@ -134,10 +172,10 @@ def test_scores_every_frame_and_finds_the_large_object(tmp_path):
     assert np.isfinite(scores).all()
     assert np.isfinite(maps).all()
     normal, abnormal = scores[clip.frames[1:80:2] < 24], scores[clip.frames[1:80:2] >= 40]
-    assert abnormal.min() > normal.max()
+    assert np.median(abnormal) > np.median(normal) + 1
     heat = maps[-5]
     assert heat[20:30].mean() > 3 * heat[:10].mean()
-    regularity = detector.regularity(scores)
+    regularity = stae.regularity(scores)
     assert (regularity.min(), regularity.max()) == (0, 1)
     assert regularity.argmin() == scores.argmax()
 

@@ -57,7 +57,9 @@ def detect(clip: Clip, scene: Scene, params: Params) -> pd.DataFrame:
     with ThreadPoolExecutor(stage.workers()) as pool:
         for frames, flows in averaged(clip, params.height, params.window * scene.passing):
             windows = windows or Windows(flows.shape[1:3], scene.size)
-            for frame, flow, found in zip(frames, flows, pool.map(lambda f: find(clip, f, scene, params), frames), strict=True):
+            for frame, flow, found in zip(
+                frames, flows, pool.map(lambda f: find(clip, f, scene, params), frames), strict=True
+            ):
                 described = _describe(*found, flow, windows, scene.size)
                 rows.append(np.column_stack([np.full(len(described), frame), described]))
     table = pd.DataFrame(np.concatenate(rows), columns=COLUMNS)
@@ -91,7 +93,10 @@ def _cut(blob: np.ndarray, labels: np.ndarray, label: int, size: ObjectSize) -> 
     across, down = (
         1 if length < CUT * usual else round(length / usual) for length, usual in ((x2 - x1, width), (y2 - y1, height))
     )
-    edges_x, edges_y = np.linspace(x1, x2, across + 1).round().astype(int), np.linspace(y1, y2, down + 1).round().astype(int)
+    edges_x, edges_y = (
+        np.linspace(x1, x2, across + 1).round().astype(int),
+        np.linspace(y1, y2, down + 1).round().astype(int),
+    )
     for top, bottom in zip(edges_y[:-1], edges_y[1:], strict=True):
         for left, right in zip(edges_x[:-1], edges_x[1:], strict=True):
             part = labels[top:bottom, left:right] == label
@@ -163,6 +168,19 @@ def read(clip: Clip) -> pd.DataFrame:
     except FileNotFoundError:
         raise UserError(f"{path(clip)} is missing: run 'dvc repro extract_objects'") from None
     return table[table["frame"].isin(clip.frames)].reset_index(drop=True)
+
+
+def cut_out(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:
+    """The part of ``image`` within a box x1, y1, x2, y2 and ``margin`` of its sides around it; at least one pixel."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    rows, columns = image.shape[:2]
+    left, top = max(0, int(box[0] - margin * width)), max(0, int(box[1] - margin * height))
+    right, bottom = (
+        min(columns, int(np.ceil(box[2] + margin * width))),
+        min(rows, int(np.ceil(box[3] + margin * height))),
+    )
+    left, top = min(left, columns - 1), min(top, rows - 1)
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
 def frame_scores(clip: Clip, table: pd.DataFrame, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -178,14 +178,14 @@ def _mode(values: np.ndarray) -> float:
 def _line(x: np.ndarray, y: np.ndarray, count: np.ndarray) -> tuple[float, float]:
     """(level at 0, slope) of a line through points that stand for ``count`` objects each.
 
-    The slope is the weighted median of those of all pairs (Theil & Sen), times how far the pairs agree on its sign
-    (Kendall's tau): points that scatter say little of perspective.
+    The slope is the weighted median of those of all pairs (Theil & Sen), times the square of how far the pairs agree
+    on its sign (Kendall's tau): points that scatter say little of perspective.
     """
     i, j = np.triu_indices(len(x), 1)
     if not len(i):
         return float(y[0]), 0.0
     slopes, weights = (y[j] - y[i]) / (x[j] - x[i]), np.sqrt(count[i] * count[j]) * (x[j] - x[i])
-    slope = weighted_median(slopes, weights) * abs(weights @ np.sign(slopes)) / weights.sum()
+    slope = weighted_median(slopes, weights) * (weights @ np.sign(slopes) / weights.sum()) ** 2
     return weighted_median(y - slope * x, count), float(slope)
 
 

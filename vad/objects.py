@@ -70,7 +70,9 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     calibrating = found[HELD_OUT - 1 :: HELD_OUT] or found
     fitting = [pair for i, pair in enumerate(found) if i % HELD_OUT != HELD_OUT - 1]
     state = _speeds(fitting) | _places(fitting)
-    state |= Mixture.fit(_shape(pd.concat([table for _, table in fitting])), params.components, 1e-3, seed).arrays("shape")
+    state |= Mixture.fit(_shape(pd.concat([table for _, table in fitting])), params.components, 1e-3, seed).arrays(
+        "shape"
+    )
     fitting, calibrating = _thin(fitting, params.max_objects), _thin(calibrating, params.max_objects // HELD_OUT)
     measure = Measure(state, params, backbone)
     if "appearance" in params.attributes:
@@ -177,7 +179,9 @@ class Measure:
         for frame, own in table.groupby("frame", sort=False):
             image = clip.read(frame)
             for box in own[["x1", "y1", "x2", "y2"]].to_numpy():
-                crops[at] = cv2.resize(cut_out(image, box, MARGIN), crops.shape[1:3], interpolation=cv2.INTER_AREA)
+                crops[at] = cv2.resize(
+                    detection.cut_out(image, box, MARGIN), crops.shape[1:3], interpolation=cv2.INTER_AREA
+                )
                 at += 1
         features = [np.empty((0, 1), np.float32)]
         for start in range(0, len(crops), BATCH):
@@ -185,16 +189,6 @@ class Measure:
             features.append(self._backbone.features(batch, [self._params.layer])[0].mean(dim=(2, 3)).cpu().numpy())
         vectors = np.concatenate(features[1:] or features)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-
-def cut_out(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:
-    """The part of ``image`` within a box x1, y1, x2, y2 and ``margin`` of its sides around it; at least one pixel."""
-    width, height = box[2] - box[0], box[3] - box[1]
-    rows, columns = image.shape[:2]
-    left, top = max(0, int(box[0] - margin * width)), max(0, int(box[1] - margin * height))
-    right, bottom = min(columns, int(np.ceil(box[2] + margin * width))), min(rows, int(np.ceil(box[3] + margin * height)))
-    left, top = min(left, columns - 1), min(top, rows - 1)
-    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
 def _nearest(points: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -87,8 +87,14 @@ class Moments:
         Returns:
             (P, D (D + 1) / 2), the triangle by rows; computed in blocks of positions to need little memory.
         """
-        blocks = [_inverse_factor(scatter / max(self.count - 1, 1), epsilon) for scatter in self.scatter.split(64)]
-        return torch.cat(blocks)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(
+            1
+        )  # the matrices are small: threads would wait for each other, for seconds on a busy machine
+        try:
+            return torch.cat([_inverse_factor(s / max(self.count - 1, 1), epsilon) for s in self.scatter.split(64)])
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _inverse_factor(covariance: torch.Tensor, epsilon: float) -> torch.Tensor:

@@ -24,6 +24,8 @@ ROLE = "padim"
 LABELLED = False
 NEEDS_BACKBONE = True
 
+CHUNK = 8  # frames whose galleries are in memory at once
+
 
 class Params(Section):
     """Section ``spade`` of params.yaml."""
@@ -106,10 +108,10 @@ class Detector:
             scores.append(nearest(pooled, self._pooled[permitted], self._params.neighbours))
             similar = torch.cdist(pooled, gallery_pooled)
             similar = similar.topk(min(self._params.gallery_neighbours, len(gallery)), largest=False).indices
-            for positions, rows in zip(pyramid, gallery[similar], strict=True):
-                features = self._gallery[rows].flatten(0, 1).float()  # (K P, D)
+            for positions, rows in zip(pyramid.split(CHUNK), gallery[similar].split(CHUNK), strict=True):
+                features = self._gallery[rows].flatten(1, 2).float()  # (CHUNK, K, P, D) -> (CHUNK, K P, D)
                 maps.append(nearest(positions, features, self._params.pixel_neighbours))
-        distances = torch.stack(maps).cpu().numpy()
+        distances = torch.cat(maps).cpu().numpy()
         frame_score = {
             "pooled": torch.cat(scores).cpu().numpy(),
             "map_max": distances.max(axis=1),
@@ -120,5 +122,6 @@ class Detector:
 
 
 def nearest(x: torch.Tensor, gallery: torch.Tensor, k: int) -> torch.Tensor:
-    """Mean Euclidean distance (N,) of each row of ``x`` (N, D) to its ``k`` nearest rows of ``gallery`` (M, D)."""
-    return torch.cdist(x, gallery).topk(min(k, len(gallery)), largest=False).values.mean(dim=1)
+    """Mean distance (..., N) of each row of ``x`` (..., N, D) to the ``k`` nearest of ``gallery`` (..., M, D)."""
+    k = min(k, gallery.shape[-2])
+    return torch.cdist(x, gallery).topk(k, largest=False).values.mean(dim=-1)

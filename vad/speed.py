@@ -12,7 +12,7 @@ from vad.foreground import ObjectSize
 
 NODES = (12, 16)  # rows and columns at which speeds are described; in between it is interpolated
 MOVING = 0.1  # body heights per second: below it nothing moves
-REACH = 1.0  # standard deviation of the neighbourhood of a position, in object heights
+REACH = 0.5  # standard deviation of the neighbourhood of a position, in object heights
 HIGH = 0.9  # quantile that gives the one-sided scale
 USUAL_SPEED = 0.7  # a walk, in body heights per second, where nothing ever moved
 LEAST_SCALE = 0.05  # of the natural logarithm of the speed

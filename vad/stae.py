@@ -1,18 +1,17 @@
 """The spatio-temporal autoencoder of Zhao et al. (2017), "Spatio-Temporal AutoEncoder for Video Anomaly Detection".
 
 A network trained on normal video gives back a window of 16 frames and foretells the next 16; where it fails, something
-is new. Errors are taken on a grid of cells of 4 x 4 pixels, divided by what is usual for how far ahead the frame lies,
-and averaged over all windows that see the frame. A frame has four errors: of reconstruction and of prediction, over the
-whole frame and in the worst block of about a pedestrian's size. Each is standardised on training clips that the network
-did not learn from; the score is their mean (of the reconstruction's two alone in a clip's first frames, which nothing
-foretells).
+is new. A frame has four errors: of reconstruction and of prediction, over the whole frame and in the worst block of
+about a pedestrian's size, each as a share of what moves there (vad.stae_errors) and standardised on training clips that
+the network did not learn from. The score is their weighted mean; a network that gives back what it never saw foretells
+it worse, and one object is lost in the whole frame, so that prediction and block weigh most. The paper scores the whole
+frame's plain error.
 """
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pydantic
 import torch
@@ -21,7 +20,8 @@ from vad import stage
 from vad.errors import UserError
 from vad.frames import Clip
 from vad.params import Section
-from vad.stae_network import SIZE, WINDOW, Network, horizon_weights, mixed
+from vad.stae_errors import Errors, energy, floors, unexplained
+from vad.stae_network import WINDOW, Network
 from vad.stae_training import Training, key
 from vad.stae_windows import SPAN, Film, Windows, film, films
 
@@ -32,8 +32,6 @@ ROLE = "fit_all"
 LABELLED = False
 
 CHECKPOINTS = Path("data/checkpoints/stae")
-CELL = 4  # pixels: the map has 128 / 4 = 32 rows and columns
-KINDS = ("reconstruction", "prediction")
 
 
 class Params(Section):
@@ -53,6 +51,10 @@ class Params(Section):
     checkpoint_every: int = pydantic.Field(ge=1)
     score_stride: int = pydantic.Field(ge=1, le=WINDOW)
     block: int = pydantic.Field(ge=1, le=32)
+    whole_floor: float = pydantic.Field(gt=0, le=10)
+    block_floor: float = pydantic.Field(gt=0, le=10)
+    prediction_share: float = pydantic.Field(ge=0, le=1)
+    block_share: float = pydantic.Field(ge=0, le=1)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:
@@ -85,83 +87,53 @@ class Detector:
         self.network = Network(params.widths).to(self.device, memory_format=torch.channels_last_3d).eval()
         weights = {name: torch.from_numpy(np.array(array)) for name, array in _of(state, "net.").items()}
         self.network.load_state_dict(weights)
+        self.errors = Errors(self.network, self.device, params.score_stride, params.batch)
         self.state = state
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) standardised errors, and (N, 32, 32) float16 maps of the errors, 1 = usual."""
+        """(N,) standardised errors, and (N, 32, 32) float16 maps of the share of the motion that is unexplained."""
         seen = film(clip, clip.stored, self.params.step_seconds)
-        maps = self.errors(seen)
-        values = (block_errors(maps, self.params.block) - self.state["mean"][:, None]) / self.state["deviation"][
-            :, None
-        ]
-        scores = np.nanmean(values, axis=(0, 2))
-        with np.errstate(invalid="ignore"):
-            heat = np.nanmean(maps, axis=0)
+        values, local = self.shares(seen)
+        standard = (values - self.state["mean"][:, None]) / self.state["deviation"][:, None]
+        weights = np.outer(_shares(self.params.prediction_share), _shares(self.params.block_share))[:, None]
+        known = ~np.isnan(standard)
+        scores = np.nansum(standard * weights, axis=(0, 2)) / (known * weights).sum((0, 2))
+        heat = np.nanmean(local, axis=0)
         nearest = np.abs(np.subtract.outer(clip.frames, seen.frames)).argmin(1)
         return np.interp(clip.frames, seen.frames, scores).astype(np.float32), heat[nearest].astype(np.float16)
 
-    def regularity(self, scores: np.ndarray) -> np.ndarray:
-        """The regularity score of Zhao et al. (section 3.4) from errors: 1 for a clip's least, 0 for its largest error.
-
-        It is normalised within the clip: for looking at one clip, never for comparing clips.
-        """
-        return 1 - (scores - scores.min()) / max(float(np.ptp(scores)), 1e-12)
-
-    def errors(self, seen: Film) -> np.ndarray:
-        """(2, N, 32, 32): errors of reconstruction and prediction by frame and cell, 1 = usual; NaN where unknown."""
-        length = len(seen.frames)
-        starts = np.unique(
-            np.append(np.arange(0, max(1, length - WINDOW + 1), self.params.score_stride), max(0, length - WINDOW))
-        )
-        sums = np.zeros((2, length, SIZE // CELL, SIZE // CELL), np.float64)
-        weights = np.zeros((2, length))
-        ahead = horizon_weights().numpy()
-        for start, both in zip(starts, self._window_errors(seen, starts), strict=True):
-            for kind, (first, weight) in enumerate(((start, np.full(WINDOW, 1 / WINDOW)), (start + WINDOW, ahead))):
-                count = max(0, min(WINDOW, length - first))
-                usual = self.state[f"usual.{KINDS[kind]}"][:count] if "mean" in self.state else np.ones(count)
-                share = weight[:count] / usual
-                sums[kind, first : first + count] += both[kind, :count] * share[:, None, None]
-                weights[kind, first : first + count] += weight[:count]
-        with np.errstate(invalid="ignore"):
-            return sums / weights[:, :, None, None]
-
-    @torch.inference_mode()
-    def _window_errors(self, seen: Film, starts: np.ndarray):
-        """For each start, (2, 16, 32, 32) squared errors per cell of the reconstruction and of the prediction."""
-        for at in range(0, len(starts), self.params.batch):
-            rows = starts[at : at + self.params.batch, None] + np.arange(SPAN)
-            windows = torch.from_numpy(seen.moving(rows.ravel()).reshape(len(rows), 1, SPAN, SIZE, SIZE)).to(
-                self.device
-            )
-            past = windows[:, :, :WINDOW].contiguous(memory_format=torch.channels_last_3d)
-            with mixed(self.device):
-                given = torch.cat(self.network(past), dim=1)  # (B, 2, 16, 128, 128)
-            wrong = (given.float() - windows.view(len(rows), 2, WINDOW, SIZE, SIZE)).square()
-            cells = torch.nn.functional.avg_pool2d(wrong.flatten(0, 1), CELL)
-            yield from cells.view(len(rows), 2, WINDOW, SIZE // CELL, SIZE // CELL).cpu().numpy()
+    def shares(self, seen: Film) -> tuple[np.ndarray, np.ndarray]:
+        """(2, N, 2) and (2, N, 32, 32): see :func:`vad.stae_errors.unexplained`."""
+        errors = self.errors.frames(seen, self.state["usual"])
+        return unexplained(errors, energy(seen), self.params.block, self.state["floor"])
 
 
-def block_errors(maps: np.ndarray, block: int) -> np.ndarray:
-    """(2, N, h, w) maps -> (2, N, 2): mean over the frame, largest mean over ``block`` x ``block`` cells."""
-    blocks = np.stack([[cv2.blur(picture, (block, block)).max() for picture in kind] for kind in maps])
-    return np.stack([maps.mean((2, 3)), blocks], axis=2)
+def regularity(scores: np.ndarray) -> np.ndarray:
+    """The regularity score of Zhao et al. (2017, section 3.4) of a clip's (N,) errors, from 1 (least) to 0.
+
+    It is normalised within the clip: for looking at one clip, never for comparing clips.
+    """
+    return 1 - (scores - scores.min()) / max(float(np.ptp(scores)), 1e-12)
 
 
 def _calibrated(state: dict[str, np.ndarray], params: Params, held: list[Film]) -> dict[str, np.ndarray]:
-    """What is usual on the held-out films: the error by frame of the window; mean and deviation of the four errors."""
+    """What is usual on the held-out films: errors by place in the window, energy, mean and deviation of shares."""
     detector = Detector(state, params)
-    curves = []
-    for one in held:
-        starts = np.arange(0, len(one.frames) - SPAN + 1, params.score_stride)
-        curves += [both.mean((2, 3)) for both in detector._window_errors(one, starts)]
-    usual = np.mean(curves, axis=0)  # (2, 16)
-    detector.state = state | {f"usual.{kind}": usual[i] for i, kind in enumerate(KINDS)} | {"mean": np.zeros((2, 2))}
-    values = np.concatenate([block_errors(detector.errors(one), params.block) for one in held], axis=1)  # (2, F, 2)
-    found = {f"usual.{kind}": usual[i].astype(np.float32) for i, kind in enumerate(KINDS)}
+    found = {
+        "usual": detector.errors.usual(held).astype(np.float32),
+        "floor": floors([energy(one) for one in held], params.block, (params.whole_floor, params.block_floor)).astype(
+            np.float32
+        ),
+    }
+    detector.state = found
+    values = np.concatenate([detector.shares(one)[0] for one in held], axis=1)  # (2, F, 2)
     found["mean"] = np.nanmean(values, axis=1).astype(np.float32)
     found["deviation"] = np.maximum(np.nanstd(values, axis=1), 1e-6).astype(np.float32)
     return found
+
+
+def _shares(second: float) -> np.ndarray:
+    return np.array([1 - second, second])
 
 
 def _of(state: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

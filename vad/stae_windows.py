@@ -31,6 +31,10 @@ class Film:
     pictures: np.ndarray
     background: np.ndarray
 
+    def reversed(self) -> "Film":
+        """The film run backwards."""
+        return Film(self.frames[::-1], self.pictures[::-1], self.background)
+
     def moving(self, rows: np.ndarray | slice) -> np.ndarray:
         """(n, 128, 128) float32 difference to the background, -4 to 4; rows past an end repeat the end frame."""
         if not isinstance(rows, slice):
@@ -105,10 +109,13 @@ def _motion(film: Film) -> np.ndarray:
 
 
 def _augmented(window: np.ndarray, random: np.random.Generator, blur: float, tilt: float) -> np.ndarray:
-    """The (32, 128, 128) window blurred with a sigma up to ``blur`` pixels and turned by up to ``tilt`` degrees."""
+    """The (32, 128, 128) window, blurred by up to ``blur`` pixels (sigma) and turned by up to ``tilt`` degrees.
+
+    Every other window runs backwards: a clip's first frames are foretold from what follows them.
+    """
     sigma, angle = random.uniform(0, blur), random.uniform(-tilt, tilt)
     turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), angle, 1.0)
-    pictures = window
+    pictures = window[:: random.choice([-1, 1])]
     if sigma > 0.3:  # a narrower Gaussian changes nothing
         pictures = [cv2.GaussianBlur(picture, (0, 0), sigma) for picture in pictures]
     if abs(angle) > 0.1:

@@ -182,7 +182,7 @@ def _halves(scenes: list[str]) -> np.ndarray:
 
 
 def _alarms(densities: _Densities, seen: list[dict], unseen: list[dict], level: float) -> int:
-    """How many unseen boxes are as unlikely in shape as the most unlikely share ``level`` of their scene's seen ones."""
+    """How many unseen boxes are as unlikely in shape as the least likely share ``level`` of their scene's seen ones."""
     alarms = 0
     for scene in sorted({b["scene"] for b in unseen}):
         fitted = np.concatenate([densities("shape", b) for b in seen if b["scene"] == scene])

@@ -1,0 +1,11 @@
+"""Train the object autoencoders and fit the classifiers of their codes."""
+
+from vad import detectors, stage
+
+
+def main() -> dict:
+    return detectors.fit("object_ae")
+
+
+if __name__ == "__main__":
+    stage.run(main)
