@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -80,7 +81,7 @@ def find(clip: Clip, frame: int, scene: Scene, params: Params) -> tuple[np.ndarr
 
 
 def _cut(blob: np.ndarray, labels: np.ndarray, label: int, size: ObjectSize) -> Iterator[list[float]]:
-    """A blob as [x1, y1, x2, y2, area of the whole], cut evenly into boxes of about the typical size where it is larger.
+    """A blob as [x1, y1, x2, y2, area of the whole], cut evenly into boxes of about the typical size if it is larger.
 
     Args:
         blob: (5,) x1, y1, x2, y2, area in working pixels; labels: (h, w), ``label`` at its pixels.
@@ -97,8 +98,8 @@ def _cut(blob: np.ndarray, labels: np.ndarray, label: int, size: ObjectSize) -> 
         np.linspace(x1, x2, across + 1).round().astype(int),
         np.linspace(y1, y2, down + 1).round().astype(int),
     )
-    for top, bottom in zip(edges_y[:-1], edges_y[1:], strict=True):
-        for left, right in zip(edges_x[:-1], edges_x[1:], strict=True):
+    for top, bottom in pairwise(edges_y):
+        for left, right in pairwise(edges_x):
             part = labels[top:bottom, left:right] == label
             if across * down > 1 and part.sum() < LEAST_PIECE * height * width:
                 continue
@@ -158,29 +159,18 @@ def path(clip: Clip) -> Path:
 
 
 def read(clip: Clip) -> pd.DataFrame:
-    """The objects found in ``clip.frames``; frames of the clip that were not looked at have none.
+    """The objects found in ``clip.frames``; frames, and whole training clips, that were not looked at have none.
 
     Raises:
-        UserError: the clip's objects were not extracted.
+        UserError: no objects were extracted.
     """
-    try:
-        table = pd.read_parquet(path(clip))
-    except FileNotFoundError:
-        raise UserError(f"{path(clip)} is missing: run 'dvc repro extract_objects'") from None
+    file = path(clip)
+    if not file.parent.is_dir():
+        raise UserError(f"{file.parent} is missing: run 'dvc repro extract_objects'")
+    if not file.exists():
+        return pd.DataFrame(columns=COLUMNS, dtype=np.float32).astype({"frame": np.int64})
+    table = pd.read_parquet(file)
     return table[table["frame"].isin(clip.frames)].reset_index(drop=True)
-
-
-def cut_out(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:
-    """The part of ``image`` within a box x1, y1, x2, y2 and ``margin`` of its sides around it; at least one pixel."""
-    width, height = box[2] - box[0], box[3] - box[1]
-    rows, columns = image.shape[:2]
-    left, top = max(0, int(box[0] - margin * width)), max(0, int(box[1] - margin * height))
-    right, bottom = (
-        min(columns, int(np.ceil(box[2] + margin * width))),
-        min(rows, int(np.ceil(box[3] + margin * height))),
-    )
-    left, top = min(left, columns - 1), min(top, rows - 1)
-    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
 def frame_scores(clip: Clip, table: pd.DataFrame, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

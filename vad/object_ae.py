@@ -1,10 +1,10 @@
 """``object_ae``: objects that fall outside every cluster of normal objects, in the codes of three small autoencoders.
 
-Ionescu et al., "Object-centric Auto-encoders and Dummy Anomalies for Abnormal Event Detection in Video" (CVPR 2019): one
-convolutional autoencoder sees an object's gray crop, two see how the crop changes from and to the frames a few before
-and after (sections 3.2 and 3.3); k-means parts the normal objects, by the three codes together, into clusters, and for
-the classifier of each cluster the others are dummy anomalies (3.4). An object that no one-versus-rest classifier
-accepts is abnormal: its score is minus the highest of the classifiers' scores. A frame scores as its most abnormal object.
+Ionescu et al., "Object-centric Auto-encoders and Dummy Anomalies for Abnormal Event Detection in Video" (CVPR 2019):
+one convolutional autoencoder sees an object's gray crop, two see how the crop changes from and to the frames a few
+before and after; k-means parts the normal objects, by the three codes together, into clusters, and for the classifier
+of each cluster the others are dummy anomalies. An object that no one-versus-rest classifier accepts is abnormal: its
+score is minus the highest of the classifiers' scores. A frame scores as its most abnormal object.
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ calibrated on objects of training clips that its density was not fitted on, and 
 A frame's score is that of its most surprising object, 0 without objects.
 
 Densities of velocity and appearance over objects: Reiss & Hoshen, "Attribute-based Representations for Accurate and
-Interpretable Video Anomaly Detection" (2022), section 4; there with detector boxes, poses and CLIP crops.
+Interpretable Video Anomaly Detection" (2022); there with detector boxes, poses and CLIP crops.
 """
 
 from collections.abc import Sequence

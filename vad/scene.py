@@ -1,4 +1,4 @@
-"""What is known of one camera before anything is judged: its background, the size of its objects and how fast they pass.
+"""What is known of one camera before anything is judged: its background, how large its objects are, how fast they pass.
 
 How long flow is averaged follows from the last: long enough to quiet the noise of one pair of frames, shorter than an
 object stays over one place, or the mean would hold the ground before and after it. Frame rates do not say that (those

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+
+from tests import moving_squares as squares
+from vad import detection, object_ae
+from vad.scene import Scene
+
+PARAMS = object_ae.Params(
+    crop=16, channels=4, offset=3, steps=5, learning_rate=0.001, clusters=3, regularisation=0.01, max_objects=100
+)
+FOUND = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=500)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    clip = squares.clip(tmp_path, "a", 2.0)
+    detection.path(clip).parent.mkdir()
+    detection.detect(clip, Scene.learn([clip], 240), FOUND).to_parquet(detection.path(clip))
+    return clip
+
+
+def test_views_are_the_crop_and_its_changes(clip):
+    table = detection.read(clip)
+    table = table[table["frame"] == 20]
+    gray, before, after = object_ae.views(clip, table, PARAMS)[0].astype(int)
+    assert gray.mean() > 100  # the bright square
+    assert min(before.mean(), after.mean()) > 3  # it moved by six pixels from and to
+    still = squares.clip(clip.path.parents[1], "still", 0.0)
+    assert object_ae.views(still, table, PARAMS)[0, 1:].max() == 0
+
+
+def test_encoder_and_decoder_mirror_each_other():
+    codes = object_ae.encoder(4)(torch.zeros(2, 1, 16, 16))
+    assert codes.shape == (2, 4, 2, 2)
+    assert object_ae.decoder(4)(codes).shape == (2, 1, 16, 16)
+
+
+def test_abnormality_is_minus_the_best_classifier():
+    codes, weights, bias = np.array([[1.0, 0], [-3, 0]]), np.array([[1.0, 0], [0, 1]]), np.array([0.0, -1])
+    assert object_ae.abnormality(codes, weights, bias).tolist() == [-1, 1]
+
+
+def test_fit_repeats_and_scores_every_frame(clip):
+    first, second = (object_ae.fit([clip], PARAMS, seed=3) for _ in range(2))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert first["weights"].shape[0] == 3
+    scores, maps = object_ae.Detector(first, PARAMS).score(clip)
+    assert scores.shape == (40,)
+    assert scores.min() >= 0
+    assert np.isfinite(maps).all()
+
+
+def test_too_few_objects_give_an_empty_state():
+    assert object_ae.fit([], PARAMS, seed=0) == {}

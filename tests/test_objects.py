@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from tests import moving_squares as squares
+from vad import detection, objects
+from vad.scene import Scene
+
+FOUND = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=500)
+
+
+class Colours:
+    """A backbone whose feature is the mean colour of the crop."""
+
+    image_size = 0
+
+    def preprocess(self, frames):
+        return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+
+    def features(self, x, layers):
+        return [x]
+
+
+def params(*attributes):
+    return objects.Params(attributes=list(attributes), components=2, crop=32, layer="layer3", max_objects=400)
+
+
+def extracted(clip, scene):
+    folder = detection.path(clip).parent
+    folder.mkdir(exist_ok=True)
+    detection.detect(clip, scene, FOUND).to_parquet(detection.path(clip))
+    return clip
+
+
+@pytest.fixture
+def scene_and_clips(tmp_path):
+    clips = [squares.clip(tmp_path, f"t{i}", 1.0 + 0.1 * i) for i in range(4)]
+    scene = Scene.learn(clips, 240)
+    return scene, [extracted(clip, scene) for clip in clips]
+
+
+def test_a_fast_object_scores_above_the_training_speed(tmp_path, scene_and_clips):
+    scene, clips = scene_and_clips
+    settings = params("speed", "appearance")
+    detector = objects.Detector(objects.fit(clips, settings, 0, Colours()), settings, Colours())
+    walk, _ = detector.score(extracted(squares.clip(tmp_path, "walk", 1.1), scene))
+    run, maps = detector.score(extracted(squares.clip(tmp_path, "run", 4.0, frames=25), scene))
+    assert np.median(run[3:22]) > walk[3:37].max()
+    np.testing.assert_allclose(maps.reshape(25, -1).max(axis=1), run, rtol=1e-2)
+
+
+def test_surprises_of_the_attributes_add_up(scene_and_clips):
+    _, clips = scene_and_clips
+    settings = params("speed", "shape", "place", "appearance")
+    detector = objects.Detector(objects.fit(clips, settings, 0, Colours()), settings, Colours())
+    table = detection.read(clips[0])
+    each = detector.surprises(clips[0], table)
+    assert set(each) == {"speed", "shape", "place", "appearance"}
+    expected = sum(each.values())[(table["frame"] == 10).to_numpy()].max()
+    assert detector.score(clips[0])[0][10] == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_training_objects_everything_scores_the_minimum(tmp_path, scene_and_clips):
+    _, clips = scene_and_clips
+    settings = params("speed")
+    assert objects.fit([], settings, 0, Colours()) == {}
+    assert objects.Detector({}, settings, Colours()).score(clips[0])[0].max() == 0
+
+
+def test_nearest_is_the_mean_distance_to_the_nearest_three():
+    reference = np.array([[0.0, 1], [0, 2], [0, 3], [0, 100]])
+    assert objects._nearest(np.array([[0.0, 0]]), reference) == pytest.approx([2.0])
