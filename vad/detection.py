@@ -173,6 +173,19 @@ def read(clip: Clip) -> pd.DataFrame:
     return table[table["frame"].isin(clip.frames)].reset_index(drop=True)
 
 
+def cut_out(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:
+    """The part of ``image`` within a box x1, y1, x2, y2 and ``margin`` of its sides around it; at least one pixel."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    rows, columns = image.shape[:2]
+    left, top = max(0, int(box[0] - margin * width)), max(0, int(box[1] - margin * height))
+    right, bottom = (
+        min(columns, int(np.ceil(box[2] + margin * width))),
+        min(rows, int(np.ceil(box[3] + margin * height))),
+    )
+    left, top = min(left, columns - 1), min(top, rows - 1)
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+
 def frame_scores(clip: Clip, table: pd.DataFrame, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Frame scores and maps from the (N,) non-negative ``scores`` of the objects in ``table``.
 
