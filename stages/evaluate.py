@@ -1,6 +1,7 @@
 """Measure every detector and fusion on the test frames.
 
-In: data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json, data/manifest.csv, data/frames.parquet, data/events.csv,
+In: data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json,
+data/manifest.csv, data/frames.parquet, data/events.csv,
 data/masks, data/maps. Out: metrics/<detector>.json and plots/data/*.csv.
 """
 

@@ -14,9 +14,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.json"
     artifacts.save_json(path, {"a": 1})
     before = path.read_bytes()
-    with pytest.raises(RuntimeError), artifacts.replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fail_halfway():
+        with artifacts.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
@@ -48,17 +53,20 @@ def test_same_content_same_bytes(tmp_path):
         artifacts.save_arrays(folder / "a.npz", state)
         artifacts.save_state(folder / "s", {"all": state}, {"n": 1})
         state = dict(reversed(state.items()))  # the order of insertion must not show in a state
-    files = [p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file() and p.suffix != ".npz"]
+    files = [
+        p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file() and p.suffix != ".npz"
+    ]
     assert len(files) == 4
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_state_comes_back_as_it_was(tmp_path):
-    state = {"0": {"w": np.arange(6, dtype=np.float32).reshape(2, 3).T}}
+    state = {"0": {"w": np.arange(6, dtype=np.float32).reshape(2, 3).T, "rate": np.float64(2.5)}}
     artifacts.save_state(tmp_path / "m", state, {"frames": np.int64(3)})
     states, meta = artifacts.load_state(tmp_path / "m")
     np.testing.assert_array_equal(states["0"]["w"], state["0"]["w"])
+    assert float(states["0"]["rate"]) == 2.5  # scalars stay scalars
     assert meta == {"frames": 3}
 
 

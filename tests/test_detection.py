@@ -48,5 +48,5 @@ def test_objects_that_were_not_extracted_are_named(tmp_path):
 def test_cut_out_stays_in_the_image():
     image = np.arange(100).reshape(10, 10)
     assert detection.cut_out(image, np.array([2, 2, 4, 4]), 0).tolist() == [[22, 23], [32, 33]]
-    assert detection.cut_out(image, np.array([-5, 8, 2, 20]), 0.1).shape == (3, 3)
+    assert detection.cut_out(image, np.array([-5, 8, 2, 20]), 0.1).shape == (4, 3)
     assert detection.cut_out(image, np.array([20, 20, 30, 30]), 0).size == 1

@@ -1,4 +1,4 @@
-"""dvc.yaml says what the code does: every stage lists the files that it computes with, and every detector has its entry."""
+"""dvc.yaml says what the code does: stages list the files that they compute with, detectors have their entries."""
 
 import re
 from pathlib import Path

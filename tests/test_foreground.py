@@ -48,7 +48,9 @@ def test_line_through_exact_points_and_through_scatter():
 
 
 def test_mode_withstands_outliers():
-    assert foreground._mode(np.array([5.0, 5.1, 5.2, 1.0, 20.0, 30.0, 50.0])) == pytest.approx(5.1)
+    assert foreground._mode(np.array([5.0, 5.1, 5.2, 1.0, 20.0, 30.0, 50.0])) == pytest.approx(
+        5.05
+    )  # 5 and 5.1 are the densest half
 
 
 def test_weighted_median():

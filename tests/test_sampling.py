@@ -13,7 +13,13 @@ SIZES = Params(
 
 def index(train_clips: int = 6, test_clips: int = 5, frames: int = 10) -> pd.DataFrame:
     rows = [
-        {"clip": f"{split}{c}", "frame": f, "scene": f"{c % 2}", "split": split, "label": int(split == "test" and f >= 6)}
+        {
+            "clip": f"{split}{c}",
+            "frame": f,
+            "scene": f"{c % 2}",
+            "split": split,
+            "label": int(split == "test" and f >= 6),
+        }
         for split, clips in (("train", train_clips), ("test", test_clips))
         for c in range(clips)
         for f in range(frames)

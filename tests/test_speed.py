@@ -23,7 +23,7 @@ def test_windows_are_cut_at_the_border():
 
 def test_one_peak_per_moving_object():
     speed = np.zeros((20, 30), np.float32)
-    speed[5, 5], speed[5, 6], speed[15, 20] = 1.0, 0.5, 2.0
+    speed[5, 5], speed[6, 5], speed[15, 20] = 1.0, 0.5, 2.0
     peaks = Windows((20, 30), FLAT).peaks(speed)
     np.testing.assert_allclose(peaks, [[5.5 / 20, 5.5 / 30, 0.0], [15.5 / 20, 20.5 / 30, np.log(2)]], atol=1e-6)
 

@@ -98,7 +98,7 @@ def save_state(folder: Path | str, states: dict[str, dict[str, np.ndarray]], met
     with replacing(folder) as temporary:
         temporary.mkdir()
         for fold, arrays in states.items():
-            contiguous = {name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}
+            contiguous = {name: np.asarray(array, order="C") for name, array in sorted(arrays.items())}
             save_file(contiguous, temporary / f"{fold}.safetensors")
         (temporary / "meta.json").write_text(json.dumps(_plain(meta), indent=2) + "\n")
 

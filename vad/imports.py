@@ -1,4 +1,4 @@
-"""Which files of this package a script or module computes with: DVC sees no imports, so they are read from the source."""
+"""Which files of this package a script computes with: DVC sees no imports, so they are read from the source."""
 
 import ast
 import hashlib

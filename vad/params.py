@@ -42,7 +42,9 @@ def read_file(path: Path = PARAMS_FILE) -> dict:
     try:
         values = yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run from the project's root, or restore it with 'git checkout {path}'") from None
+        raise UserError(
+            f"{path} is missing: run from the project's root, or restore it with 'git checkout {path}'"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

@@ -54,7 +54,9 @@ def draw(index: pd.DataFrame, params: Params, protocol: Protocol, seed: int) -> 
     index = index.sort_values(["clip", "frame"], ignore_index=True)
     train, test = index[index["split"] == "train"], index[index["split"] == "test"]
     if train.empty or test.empty:
-        raise UserError(f"data.root has no {'training' if train.empty else 'test'} clip: see data/README.md for the layouts")
+        raise UserError(
+            f"data.root has no {'training' if train.empty else 'test'} clip: see data/README.md for the layouts"
+        )
     held_out, calibration = _held_out(train, params, rng)
     fitting = train[~train["clip"].isin(held_out) & ~train.index.isin(calibration)].assign(fold=-1)
     test = test.assign(fold=test["clip"].map(_folds(test, params.folds, rng)) if protocol == "clean" else 0)

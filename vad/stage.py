@@ -66,7 +66,9 @@ def run(main: Callable[[], dict | None], name: str | None = None) -> None:
         _fail(name, "interrupted; 'dvc repro' goes on from the last finished stage", code=130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _fail(name, f"the disk is full while writing {error.filename or 'an output'}: free some space and run again")
+            _fail(
+                name, f"the disk is full while writing {error.filename or 'an output'}: free some space and run again"
+            )
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             _fail(name, f"cannot write {error.filename}: make the folder writable and run again")
         raise
