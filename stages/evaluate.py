@@ -1,8 +1,7 @@
 """Measure every detector and fusion on the test frames.
 
-In: data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json,
-data/manifest.csv, data/frames.parquet, data/events.csv,
-data/masks, data/maps. Out: metrics/<detector>.json and plots/data/*.csv.
+In: data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json, data/manifest.csv,
+data/frames.parquet, data/events.csv, data/masks, data/maps. Out: metrics/<detector>.json and plots/data/*.csv.
 """
 
 import json
@@ -44,9 +43,8 @@ def main() -> dict:
         tests[name] = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
     metrics["fusion"]["leave_one_out"] = fusion["leave_one_out"]
     _add_levels(metrics, json.loads((DATA / "zeroshot" / "levels.json").read_text()))
-    if leak := json.loads((DATA / "leak.json").read_text()):
-        metrics["leak"] = leak
-    _save(METRICS, ".json", metrics, artifacts.save_json)
+    leak = json.loads((DATA / "leak.json").read_text())
+    _save(METRICS, ".json", metrics | ({"leak": leak} if leak else {}), artifacts.save_json)
     _save(PLOTS, ".csv", _plots(tests, metrics, setting), artifacts.save_table)
     best = scorecard.best_first(metrics)[0]
     logger.info("best: %s, ROC-AUC %.3f", best, metrics[best].get("roc_auc", float("nan")))
