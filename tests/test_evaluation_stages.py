@@ -68,6 +68,9 @@ def project(tmp_path, monkeypatch) -> Path:
     empty = pd.DataFrame({c: [] for c in columns}).astype({"clip": str, "role": str, "fold": str})
     empty.to_parquet("data/scores/absent.parquet")
     Path("data/models/absent/meta.json").write_text('{"skipped": "the data set has no person tracks"}')
+    Path("data/zeroshot").mkdir()
+    Path("data/zeroshot/levels.json").write_text('{"skipped": "switched off"}')
+    Path("data/leak.json").write_text('{"prototypes": {"paper": 0.9, "clean": 0.6, "leak": 0.3}}')
     for clip in TEST:
         mask = np.zeros((FRAMES, 16, 16), bool)
         mask[20:40, 4:8, 4:8] = True
@@ -99,9 +102,10 @@ def digests(root: Path) -> dict[str, str]:
 def test_metrics_of_every_detector(project):
     metrics = run()
     assert set(metrics) == {
-        "strong", "weak", "fitted", "absent", "fusion", "fusion_mean", "fusion_max", "fusion_logistic",
+        "strong", "weak", "fitted", "absent", "fusion", "fusion_mean", "fusion_max", "fusion_logistic", "leak",
     }  # fmt: skip
     assert metrics["absent"] == {"skipped": "the data set has no person tracks"}
+    assert metrics["leak"]["prototypes"]["leak"] == 0.3
     strong = metrics["strong"]
     assert strong["frames"] == strong["tp"] + strong["fp"] + strong["fn"] + strong["tn"] == 360
     assert strong["roc_auc_low"] <= strong["roc_auc"] <= strong["roc_auc_high"]
@@ -184,7 +188,7 @@ def test_a_score_that_is_not_finite_is_one_line(project):
 
 def test_nothing_scored_is_one_line(project):
     for path in Path("data/scores").glob("*.parquet"):
-        if path.stem != "absent":
+        if path.stem not in ("absent", "leak"):
             path.unlink()
     with pytest.raises(
         UserError, match=r"no detector scored a test frame \(absent: the data set has no person tracks\)"

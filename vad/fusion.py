@@ -5,10 +5,10 @@ Scores are added on the scale -ln(1 - calibrated), the negative log of the frame
 normal video weighs 6.9, while a detector that has nothing to say adds noise of mean 1 and never a negative veto.
 
 ``fusion_mean`` and ``fusion_max`` need no labels. ``fusion_logistic`` is a logistic regression with non-negative
-weights and a strong ridge on standardised inputs. ``fusion`` chooses, on permitted frames alone, among the best
-single detector, the mean, a greedy forward subset (Caruana et al. 2004) and the logistic weights: what must be fitted
-is judged on clips that it was not fitted on, and the simplest candidate within one bootstrap standard error of the
-best is taken, so that weak detectors do not drown a strong one. Under ``one_class`` nothing is labelled and
+weights and a strong ridge on standardised inputs. ``fusion`` chooses, on permitted frames alone, among the mean
+(simplest: nothing is chosen), the best single detector, a greedy forward subset (Caruana et al. 2004) and the logistic
+weights: what must be fitted is judged on clips that it was not fitted on, and the simplest candidate within one
+bootstrap standard error of the best is taken, so that weak detectors do not drown a strong one. Under ``one_class`` nothing is labelled and
 ``fusion`` is the mean; under ``paper`` it is fitted and chosen on the very frames that are scored, which is that
 protocol's leak.
 
@@ -143,8 +143,8 @@ def candidates(pool: Pool, params: Params) -> dict[str, Rule]:
     singles = [auc(pool.x[:, d], pool.labels) for d in range(count)]
     single = Rule("single", np.eye(count)[int(np.argmax(singles))])
     return {
-        "single": single,
         "mean": _mean(count),
+        "single": single,
         "greedy": greedy(pool.x, pool.labels, params.greedy_size, int(np.argmax(singles))),
         "logistic": logistic(pool.x, pool.labels, params.ridge),
     }
