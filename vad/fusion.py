@@ -8,9 +8,9 @@ normal video weighs 6.9, while a detector that has nothing to say adds noise of 
 weights and a strong ridge on standardised inputs. ``fusion`` chooses, on permitted frames alone, among the mean
 (simplest: nothing is chosen), the best single detector, a greedy forward subset (Caruana et al. 2004) and the logistic
 weights: what must be fitted is judged on clips that it was not fitted on, and the simplest candidate within one
-bootstrap standard error of the best is taken, so that weak detectors do not drown a strong one. Under ``one_class`` nothing is labelled and
-``fusion`` is the mean; under ``paper`` it is fitted and chosen on the very frames that are scored, which is that
-protocol's leak.
+bootstrap standard error of the best is taken, so that weak detectors do not drown a strong one. Under ``one_class``
+nothing is labelled and ``fusion`` is the mean; under ``paper`` it is fitted and chosen on the very frames that are
+scored, which is that protocol's leak.
 
 Cross-fitting is that of stacking (Wolpert 1992): for fold f the weights come from frames of other folds, whose scores
 come from their own folds' detectors.
