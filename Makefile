@@ -3,6 +3,8 @@
 .PHONY: demo test lint benchmark setup tex clean
 PYTHON ?= python3
 BIN := .venv/bin
+# The stages run as 'python -m stages.<name>': the environment's python must come first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 demo: setup tex
 	$(BIN)/dvc repro
@@ -28,7 +30,7 @@ setup: .venv/ready
 # A TeX engine, where there is none and the system's packages can be installed; the pipeline runs without one as well.
 TEX_PACKAGES := latexmk texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended lmodern
 tex:
-	@if command -v latexmk pdflatex tectonic >/dev/null; then :; \
+	@if { command -v latexmk || command -v pdflatex || command -v tectonic; } >/dev/null; then :; \
 	elif command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
 		echo "installing a TeX engine (apt-get): $(TEX_PACKAGES)"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEX_PACKAGES) >/dev/null; \
