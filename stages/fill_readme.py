@@ -31,17 +31,23 @@ def table(name: str, columns: list[str]) -> str:
     """A Markdown table: a row a detector, best first by the first column; intervals beside the value they belong to."""
     values = json.loads((RESULTS / f"{name}.json").read_text())
     rows = {row: value for row, value in (values["leak"] if columns[0] == "paper" else values).items()}
-    rows = {row: value for row, value in rows.items() if isinstance(value, dict) and value.get(columns[0]) is not None}
-    ranked = sorted(rows, key=lambda row: -rows[row][columns[0]])
-    lines = ["| detector | " + " | ".join(column.replace("_", " ") for column in columns) + " |"]
+    rows = {row: value for row, value in rows.items() if _value(value, columns[0]) is not None}
+    ranked = sorted(rows, key=lambda row: -_value(rows[row], columns[0]))
+    titles = [column.rpartition(".")[2].replace("_", " ") for column in columns]
+    lines = ["| detector | " + " | ".join(titles) + " |"]
     lines.append("| --- |" + " ---: |" * len(columns))
     lines += [f"| {row} | " + " | ".join(_cell(rows[row], column) for column in columns) + " |" for row in ranked]
     return "\n".join(lines) + "\n"
 
 
-def _cell(values: dict, column: str) -> str:
+def _value(values: dict, column: str) -> float | None:
+    """The metric ``column`` of one detector; ``by_event.running`` is one of a group."""
     group, _, key = column.rpartition(".")
-    value = values.get(group, {}).get(key) if group else values.get(column)
+    return (values.get(group, {}) if group else values).get(key)
+
+
+def _cell(values: dict, column: str) -> str:
+    value = _value(values, column)
     if value is None:
         return ""
     if isinstance(value, int):
