@@ -1,7 +1,7 @@
 """Smooth, calibrate and fuse all detectors' scores.
 
 In: data/scores/*.parquet (or those of the detectors named as arguments), data/models/<detector>/meta.json of those that
-were skipped, data/manifest.csv, data/sample.parquet. Out: data/fused.parquet, and data/fusion.json: what was chosen
+were skipped, data/manifest.csv, data/sample.parquet. Out: data/fused.parquet, and data/fusion.json: the weights
 per fold, what each detector adds, and why detectors were skipped.
 """
 
@@ -67,7 +67,8 @@ def _reason(name: str) -> str:
 
 def _described(rule: fusion.Rule, members: list[str]) -> dict:
     weights = {} if rule.weights is None else dict(zip(members, rule.weights, strict=True))
-    return {"rule": rule.name, "weights": {name: weight for name, weight in weights.items() if weight > 1e-6}}
+    described = {"rule": rule.name, "weights": {name: weight for name, weight in weights.items() if weight > 1e-6}}
+    return described if rule.shares is None else {**described, "shares": rule.shares}
 
 
 if __name__ == "__main__":

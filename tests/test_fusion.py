@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from vad.evaluation import auc
-from vad.fusion import Params, Pool, greedy, logistic, rules, simplest
+from vad.fusion import Params, Pool, Rule, greedy, logistic, mixture, rules, shares
 
-PARAMS = Params(detectors="all", ridge=0.1, greedy_size=4, standard_errors=1.0)
+PARAMS = Params(detectors="all", ridge=0.1, greedy_size=4)
 
 
 def pool(strengths: list[float], clips: int = 12, size: int = 100, folds: int = 4, seed: int = 0) -> Pool:
@@ -96,10 +96,34 @@ def test_greedy_takes_what_adds_and_stops():
     assert rule.weights.tolist() == [0.5, 0.5, 0.0]
 
 
-def test_simplest_prefers_the_first_within_the_error_of_the_best():
+def test_equals_count_the_same_and_a_lead_as_far_as_other_clips_would_confirm_it():
     rng = np.random.default_rng(0)
     clips, labels = np.repeat(np.arange(10), 20), np.tile([0, 1], 100)
-    good = rng.normal(size=200) + labels
-    scores = {"poor": rng.normal(size=200), "good": good, "same": good * 2, "better": good + 0.01 * labels}
-    assert simplest(scores, labels, clips, standard_errors=4.0, seed=0) == "good"
-    assert simplest(scores, labels, clips, standard_errors=0.0, seed=0) == "better"
+    good = rng.normal(size=200) + 2 * labels
+    parts = shares({"poor": rng.normal(size=200), "good": good, "same": good * 2}, labels, clips, seed=0)
+    assert parts == {"poor": pytest.approx(0, abs=1e-6), "good": pytest.approx(0.5), "same": pytest.approx(0.5)}
+    rival = rng.normal(size=200) + 2 * labels
+    parts = shares({"good": good, "rival": rival}, labels, clips, seed=0)
+    assert 0.02 < parts["rival"] < 0.98
+    assert sum(parts.values()) == pytest.approx(1)
+
+
+def test_a_mixture_weighs_detectors_by_the_shares_of_the_candidates():
+    rules_of = {"mean": Rule("mean", np.array([0.5, 0.5])), "single": Rule("single", np.array([0.0, 1.0]))}
+    assert mixture(rules_of, {"mean": 0.6, "single": 0.4}).weights == pytest.approx([0.3, 0.7])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_with_two_folds_candidates_are_judged_on_clips_they_did_not_see(seed):
+    """Thirty detectors that know nothing: judged on its own clips, what was fitted to their noise would win."""
+    noise = pool([2.0, *[0.0] * 30], clips=8, size=40, folds=2, seed=seed)
+    fitted = [rules(noise, protocol, PARAMS, seed=0)["fusion"][0].shares for protocol in ("paper", "clean")]
+    in_sample, judged = (parts["greedy"] + parts["logistic"] for parts in fitted)
+    assert judged < in_sample - 0.05
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_that_find_equals_pool_as_well_as_the_mean(seed):
+    equals = pool([4.0, 4.0, 3.5], clips=6, size=60, folds=2, seed=seed)
+    found = rules(equals, "clean", PARAMS, seed=0)
+    assert pooled(equals, found["fusion"]) >= pooled(equals, found["fusion_mean"]) - 0.005

@@ -26,7 +26,7 @@ from vad.params import Section
 log = logging.getLogger(__name__)
 
 NAMES = ("efficientnet_lite0", "resnet18", "timm:<model>")
-BATCH = 32  # frames per forward pass
+BATCH = 16  # frames per forward pass: with more, the activations no longer fit a CPU's cache
 STRIDES = {4: "layer1", 8: "layer2", 16: "layer3", 32: "layer4"}  # pixels per feature cell -> name of the stage
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

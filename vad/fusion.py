@@ -5,17 +5,19 @@ Scores are added on the scale -ln(1 - calibrated), the negative log of the frame
 normal video weighs 6.9, while a detector that has nothing to say adds noise of mean 1 and never a negative veto.
 
 ``fusion_mean`` and ``fusion_max`` need no labels. ``fusion_logistic`` is a logistic regression with non-negative
-weights and a strong ridge on standardised inputs. ``fusion`` chooses, on permitted frames alone, among the mean
-(simplest: nothing is chosen), the best single detector, a greedy forward subset (Caruana et al. 2004) and the logistic
-weights: what must be fitted is judged on clips that it was not fitted on, and the simplest candidate within one
-bootstrap standard error of the best is taken, so that weak detectors do not drown a strong one. Under ``one_class``
-nothing is labelled and ``fusion`` is the mean; under ``paper`` it is fitted and chosen on the very frames that are
-scored, which is that protocol's leak.
+weights and a strong ridge on standardised inputs. ``fusion`` mixes, on permitted frames alone, the weights of four
+candidates: the mean, the best single detector, a greedy forward subset (Caruana et al. 2004) and the logistic one. What
+must be fitted is judged on clips that it was not fitted on; a candidate counts by its AUC, averaged over bootstrap
+samples of the permitted clips (:func:`shares`). To choose one of them would be another choice on a few other clips, and
+folds that choose differently do not pool well; the average is stable (Breiman 1996, "Heuristics of instability and
+stabilization in model selection") and does not let weak detectors drown a strong one. Under ``one_class`` nothing is
+labelled and ``fusion`` is the mean; under ``paper`` it is fitted and judged on the very frames that are scored: that
+protocol's leak.
 
 Cross-fitting is that of stacking (Wolpert 1992): for fold f the weights come from frames of other folds, whose scores
 come from their own folds' detectors.
 
-The maximum is no candidate: its level differs from an average's, and folds that choose differently are pooled.
+The maximum is no candidate: it has no weights to mix.
 """
 
 from dataclasses import dataclass
@@ -23,12 +25,16 @@ from typing import Literal
 
 import numpy as np
 import pydantic
+from scipy.special import softmax
 
+from vad.cross_fitting import deal_clips
 from vad.evaluation import Frames, auc, resamples
 from vad.params import Protocol, Section
 
 FUSIONS = ("fusion", "fusion_mean", "fusion_max", "fusion_logistic")
 SELECTION_RESAMPLES = 200
+NEGLIGIBLE = 0.01  # AUC: candidates that differ by less are as good as each other
+INNER_FOLDS = 4  # of the permitted clips, where they are all of one fold
 
 
 class Params(Section):
@@ -37,15 +43,18 @@ class Params(Section):
     detectors: Literal["all"] | list[str]
     ridge: float = pydantic.Field(gt=0, le=1000)
     greedy_size: int = pydantic.Field(ge=1, le=50)
-    standard_errors: float = pydantic.Field(ge=0, le=10)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to combine: the weighted mean with ``weights`` (D,), >= 0 and summing to 1, or the maximum where None."""
+    """A way to combine: the weighted mean with ``weights`` (D,), >= 0 and summing to 1, or the maximum where None.
+
+    ``shares``: candidate -> its part in a mixture; None for what is no mixture.
+    """
 
     name: str
     weights: np.ndarray | None
+    shares: dict[str, float] | None = None
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """(N, D) surprises to (N,)."""
@@ -82,63 +91,69 @@ def rules(pool: Pool, protocol: Protocol, params: Params, seed: int) -> dict[str
     result = {"fusion_mean": dict.fromkeys(folds, mean), "fusion_max": dict.fromkeys(folds, largest)}
     if protocol == "one_class":
         return {"fusion": dict.fromkeys(folds, mean), **result}
-    chosen, logistic_rules = {}, {}
-    fitted: dict[frozenset[int], dict[str, Rule]] = {}
+    mixed, logistic_rules = {}, {}
+    fitted: dict[bytes, dict[str, Rule]] = {}
     for fold in folds:
         permitted = pool if protocol == "paper" else pool.take(pool.folds != fold)
         if permitted.one_class:
-            chosen[fold] = logistic_rules[fold] = mean
+            mixed[fold] = logistic_rules[fold] = mean
             continue
         final = _fit_once(permitted, fitted, params)
+        scores = {name: rule.apply(permitted.x) for name, rule in final.items()}
+        if protocol != "paper":
+            scores = _cross_fitted(permitted, scores, fitted, params)
         logistic_rules[fold] = final["logistic"]
-        chosen[fold] = final[_choose(permitted, final, fitted, protocol, params, seed)]
-    return {"fusion": chosen, **result, "fusion_logistic": logistic_rules}
+        mixed[fold] = mixture(final, shares(scores, permitted.labels, permitted.clips, seed))
+    return {"fusion": mixed, **result, "fusion_logistic": logistic_rules}
 
 
-def _choose(permitted: Pool, final: dict, fitted: dict, protocol: Protocol, params: Params, seed: int) -> str:
-    """Name of the simplest rule within the allowed standard errors of the best on ``permitted``."""
-    inner = [int(fold) for fold in np.unique(permitted.folds)]
-    scores = {name: rule.apply(permitted.x) for name, rule in final.items()}
-    if protocol != "paper" and len(inner) > 1:
-        for fold in inner:
-            own = permitted.folds == fold
-            rest = permitted.take(~own)
-            fold_rules = final if rest.one_class else _fit_once(rest, fitted, params)
+def _cross_fitted(
+    permitted: Pool, scores: dict[str, np.ndarray], fitted: dict[bytes, dict[str, Rule]], params: Params
+) -> dict[str, np.ndarray]:
+    """``scores`` of each candidate, with every clip's by the candidate as fitted without that clip's fold."""
+    inner = permitted.folds
+    if len(np.unique(inner)) < 2:
+        inner = deal_clips(permitted.labels, permitted.clips, INNER_FOLDS)
+    for fold in np.unique(inner):
+        own = inner == fold
+        rest = permitted.take(~own)
+        if not rest.one_class:
+            fold_rules = _fit_once(rest, fitted, params)
             for name in scores:
                 scores[name][own] = fold_rules[name].apply(permitted.x[own])
-    return simplest(scores, permitted.labels, permitted.clips, params.standard_errors, seed)
+    return scores
 
 
-def simplest(
-    scores: dict[str, np.ndarray], labels: np.ndarray, clips: np.ndarray, standard_errors: float, seed: int
-) -> str:
-    """The first of ``scores`` (simplest first) whose AUC is within so many standard errors of the best one's.
+def shares(scores: dict[str, np.ndarray], labels: np.ndarray, clips: np.ndarray, seed: int) -> dict[str, float]:
+    """What each of ``scores`` (N,) counts in a mixture: the softmax of AUC / ``NEGLIGIBLE``, averaged over bootstrap
+    samples of the clips. Equals count the same, and a lead counts as far as other clips would confirm it.
 
-    The error is that of the difference between the two AUCs, by bootstrap over clips.
+    Samples without both classes are left out; where no sample has both, all count the same.
     """
     codes = np.unique(clips, return_inverse=True)[1]
-    frames = {name: Frames(values, labels, codes) for name, values in scores.items()}
-    aucs = {name: float(f.roc_auc()[0]) for name, f in frames.items()}
-    best = max(aucs, key=aucs.get)
     weights = resamples(int(codes.max()) + 1, SELECTION_RESAMPLES, seed)
-    reference = frames[best].roc_auc(weights)
-    for name in scores:
-        error = np.nanstd(reference - frames[name].roc_auc(weights))
-        if name == best or aucs[best] - aucs[name] <= standard_errors * error:
-            return name
-    return best
+    aucs = np.stack([Frames(values, labels, codes).roc_auc(weights) for values in scores.values()])
+    aucs = aucs[:, np.isfinite(aucs).all(axis=0)]
+    counts = softmax(aucs / NEGLIGIBLE, axis=0).mean(axis=1) if aucs.size else np.full(len(scores), 1 / len(scores))
+    return dict(zip(scores, counts.tolist(), strict=True))
 
 
-def _fit_once(part: Pool, fitted: dict[frozenset[int], dict[str, Rule]], params: Params) -> dict[str, Rule]:
-    """:func:`candidates` of ``part``, kept by its folds: the parts without f and g are asked for twice."""
-    key = frozenset(int(fold) for fold in np.unique(part.folds))
+def mixture(candidates: dict[str, Rule], parts: dict[str, float]) -> Rule:
+    """The mean of the candidates' weights, each counting with its part."""
+    weights = sum(part * candidates[name].weights for name, part in parts.items())
+    return Rule("mixture", weights, parts)
+
+
+def _fit_once(part: Pool, fitted: dict[bytes, dict[str, Rule]], params: Params) -> dict[str, Rule]:
+    """:func:`candidates` of ``part``, kept by its clips: the parts without folds f and g are asked for twice."""
+    key = np.unique(part.clips).tobytes()
     if key not in fitted:
         fitted[key] = candidates(part, params)
     return fitted[key]
 
 
 def candidates(pool: Pool, params: Params) -> dict[str, Rule]:
-    """The rules that ``fusion`` chooses among, fitted on ``pool`` (both classes), simplest first."""
+    """The rules that ``fusion`` mixes, fitted on ``pool`` (both classes), simplest first."""
     count = pool.x.shape[1]
     singles = [auc(pool.x[:, d], pool.labels) for d in range(count)]
     single = Rule("single", np.eye(count)[int(np.argmax(singles))])
