@@ -13,7 +13,7 @@ from vad.protocol import fit_clips, select
 from vad.scene import Scene, by_scene
 
 OUT = DATA / "objects"
-RUN = 20  # consecutive frames of the training clips that are looked at together
+RUN = 60  # consecutive frames of the training clips that are looked at together: long enough to be linked to tracks
 
 
 def main() -> dict:

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import vad.stage
-from vad import campus_sheet, params, simulate
+from vad import params
+from vad.campus import sheet, simulate
 
 ROOT = Path("data/campus-sim")
 
@@ -15,7 +16,7 @@ def main() -> dict | None:
     parser.add_argument("--sheet", type=Path, metavar="JPG", help="draw a contact sheet of the rendered data and stop")
     arguments = parser.parse_args()
     if arguments.sheet:
-        campus_sheet.contact_sheet(ROOT, arguments.sheet)
+        sheet.contact_sheet(ROOT, arguments.sheet)
         return None
     wanted = params.section("simulate", simulate.Params)
     return {"frames": simulate.simulate(ROOT, wanted, params.common().seed, vad.stage.workers())}

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad import campus_sheet, params
-from vad.campus_backdrop import build
-from vad.campus_camera import Camera, Light, Sprite, rasterise, solid
-from vad.campus_clip import VISIBLE, Plan, render
-from vad.campus_events import EVENTS
+from vad import params
+from vad.campus import sheet
+from vad.campus.backdrop import build
+from vad.campus.camera import Camera, Light, Sprite, rasterise, solid
+from vad.campus.clip import VISIBLE, Plan, render
+from vad.campus.events import EVENTS
+from vad.campus.simulate import Params, intervals, plan, simulate
 from vad.errors import UserError
-from vad.simulate import Params, intervals, plan, simulate
 
 TINY = Params(train_clips=2, test_clips=8, frames=48, width=160, height=90, scenes=4)
 
@@ -135,7 +136,7 @@ def test_a_bad_value_is_one_line():
 
 
 def test_contact_sheet(rendered, tmp_path):
-    campus_sheet.contact_sheet(rendered, tmp_path / "sheet.jpg")
+    sheet.contact_sheet(rendered, tmp_path / "sheet.jpg")
     assert cv2.imread(str(tmp_path / "sheet.jpg")).shape[1] == 3 * 160 + 2 * 4
     with pytest.raises(UserError, match="render it first"):
-        campus_sheet.contact_sheet(tmp_path, tmp_path / "none.jpg")
+        sheet.contact_sheet(tmp_path, tmp_path / "none.jpg")

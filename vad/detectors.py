@@ -13,7 +13,7 @@ A new one is that file, its stage in dvc.yaml and its entry in the detectors of 
 import importlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -46,7 +46,7 @@ def why_not(name: str, store: FrameStore) -> str | None:
         return "switched off in params.yaml (detectors)"
     source = module(name).SOURCE
     if source == "tracks":
-        return None if len(store.tracks) else "the data set has no person tracks"
+        return None if len(store.linked_tracks) else "no person tracks came with the data set or could be linked in it"
     return None if store.has_pixels else "the data set has no pixels, only tracks"
 
 
@@ -91,8 +91,11 @@ def needs(detector: ModuleType) -> tuple:
 
 
 def clips_of(detector: ModuleType, store: FrameStore, rows: pd.DataFrame) -> list[Clip]:
-    """The clips that ``rows`` name, with embeddings where the detector looks at those."""
+    """The clips that ``rows`` name, with the tracks or the embeddings that the detector looks at."""
     clips = select(store, rows)
+    if detector.SOURCE == "tracks":
+        tracks = dict(tuple(store.linked_tracks.groupby("clip")))
+        return [replace(clip, tracks=tracks.get(clip.name)) for clip in clips]
     if detector.SOURCE != "embeddings":
         return clips
     from vad.semantic import with_embeddings

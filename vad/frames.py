@@ -132,6 +132,11 @@ class FrameStore:
         return pd.read_parquet(self.folder / "tracks.parquet")
 
     @cached_property
+    def linked_tracks(self) -> pd.DataFrame:
+        """:attr:`tracks`, and in clips that came without any the objects that ``link_tracks`` linked."""
+        return pd.read_parquet(self.folder / "linked_tracks.parquet")
+
+    @cached_property
     def has_pixels(self) -> bool:
         """Whether both splits have clips with frames; False for a data set of tracks and labels alone.
 

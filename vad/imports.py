@@ -10,13 +10,15 @@ PLUMBING = {"artifacts", "errors", "imports", "params", "stage"}
 
 
 def direct(file: Path) -> set[str]:
-    """Names of the modules of this package that ``file`` imports at its top level or inside a function."""
+    """Modules of this package that ``file`` imports at its top level or inside a function.
+
+    Named by their path in it without ".py": "frames", "campus/camera".
+    """
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "vad":
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vad."):
-            names.add(node.module.removeprefix("vad."))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "vad":
+            inside = node.module.split(".")[1:]
+            names |= {"/".join([*inside, alias.name]) for alias in node.names} | {"/".join(inside)}
     return {name for name in names if (PACKAGE / f"{name}.py").exists()} - PLUMBING
 
 

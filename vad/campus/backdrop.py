@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vad.campus_camera import Camera, Light, Patch, cast_shadow, rasterise
-from vad.campus_layout import Layout, Wall
-from vad.campus_scenes import LAYOUTS
+from vad.campus.camera import Camera, Light, Patch, cast_shadow, rasterise
+from vad.campus.layout import Layout, Wall
+from vad.campus.scenes import LAYOUTS
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ import pydantic
 from tqdm import tqdm
 
 from vad import artifacts
-from vad.campus_actors import FPS
-from vad.campus_clip import Plan, render
-from vad.campus_events import EVENTS
-from vad.campus_scenes import LAYOUTS
+from vad.campus.actors import FPS
+from vad.campus.clip import Plan, render
+from vad.campus.events import EVENTS
+from vad.campus.scenes import LAYOUTS
 from vad.params import Section
 
 log = logging.getLogger(__name__)

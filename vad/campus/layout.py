@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vad.campus_camera import Light, Sprite
+from vad.campus.camera import Light, Sprite
 
 Surface = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Line = list[tuple[float, float]]

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from vad.campus_camera import Color, Shape
-from vad.campus_gait import STAND, Pose
+from vad.campus.camera import Color, Shape
+from vad.campus.gait import STAND, Pose
 
 _SKIN = [(122, 158, 206), (110, 146, 198), (138, 174, 220), (84, 116, 166), (62, 86, 128)]
 _HAIR = [(24, 22, 24), (30, 34, 42), (36, 48, 70), (18, 18, 20), (60, 84, 112), (120, 124, 128)]

@@ -1,15 +1,15 @@
 """The places of campus-sim: plaza, tree-lined path, building front, road-side walkway.
 
 Each layout says how the camera hangs, how the light falls, what the ground and the walls are made of, what stands
-there, and where people walk, sit and never go. Distances are metres in the camera's world (see campus_camera).
+there, and where people walk, sit and never go. Distances are metres in the camera's world (see vad.campus.camera).
 """
 
 import numpy as np
 
-from vad import campus_furniture as furniture
-from vad.campus_camera import Light
-from vad.campus_layout import Layout, Wall
-from vad.campus_textures import Textures
+from vad.campus import furniture
+from vad.campus.camera import Light
+from vad.campus.layout import Layout, Wall
+from vad.campus.textures import Textures
 
 
 def _mix(where: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from vad import campus_objects as objects
-from vad.campus_camera import Color, Shape, Sprite
-from vad.campus_gait import Pose, stride, walk
-from vad.campus_people import Look, Placing, body, skeleton
+from vad.campus import objects
+from vad.campus.camera import Color, Shape, Sprite
+from vad.campus.gait import Pose, stride, walk
+from vad.campus.people import Look, Placing, body, skeleton
 
 FPS = 24
 

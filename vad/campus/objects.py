@@ -5,8 +5,8 @@ Builders take a :class:`Placing` where the thing moves and give shapes in world 
 
 import numpy as np
 
-from vad.campus_camera import Color, Shape, face, solid, wire
-from vad.campus_people import Placing
+from vad.campus.camera import Color, Shape, face, solid, wire
+from vad.campus.people import Placing
 
 _TYRE = (34, 34, 36)
 

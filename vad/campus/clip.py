@@ -7,11 +7,11 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from vad.campus_actors import Actor
-from vad.campus_backdrop import Backdrop, build, distance, paste, soften
-from vad.campus_camera import Patch, Sprite, cast_shadow, rasterise
-from vad.campus_crowd import ordinary, roomy
-from vad.campus_events import EVENTS
+from vad.campus.actors import Actor
+from vad.campus.backdrop import Backdrop, build, distance, paste, soften
+from vad.campus.camera import Patch, Sprite, cast_shadow, rasterise
+from vad.campus.crowd import ordinary, roomy
+from vad.campus.events import EVENTS
 
 VISIBLE = 20  # an anomaly counts in a frame when more than so many of its pixels are seen
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from vad import campus_objects as objects
-from vad.campus_actors import FPS, Actor, Mover, Person, Route, Track, carry_bag, carry_umbrella, pause
-from vad.campus_backdrop import Backdrop
-from vad.campus_gait import PHONE, SIT, STAND, Pose, blend
-from vad.campus_people import random_look
+from vad.campus import objects
+from vad.campus.actors import FPS, Actor, Mover, Person, Route, Track, carry_bag, carry_umbrella, pause
+from vad.campus.backdrop import Backdrop
+from vad.campus.gait import PHONE, SIT, STAND, Pose, blend
+from vad.campus.people import random_look
 
 _UMBRELLAS = [(186, 150, 60), (70, 60, 190), (200, 196, 200), (90, 160, 70), (170, 110, 190)]
 _COATS = [(60, 100, 160), (44, 46, 50), (190, 200, 208), (70, 130, 190)]

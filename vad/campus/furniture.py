@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from vad.campus_camera import Shape, Sprite, solid, wire
-from vad.campus_objects import box
-from vad.campus_people import Placing
+from vad.campus.camera import Shape, Sprite, solid, wire
+from vad.campus.objects import box
+from vad.campus.people import Placing
 
 _LEAF = np.array([46.0, 112.0, 74.0])
 _STEEL = (128, 126, 124)

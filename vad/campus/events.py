@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from vad import campus_objects as objects
-from vad.campus_actors import FPS, Actor, Mover, Person, Route, Track, carry_bag
-from vad.campus_backdrop import Backdrop
-from vad.campus_camera import Shape
-from vad.campus_crowd import random_route, visible_start
-from vad.campus_gait import SIT, Pose, blend, fight, ride_board, run, stride, walk
-from vad.campus_people import Look, Placing, body, random_look, skeleton
+from vad.campus import objects
+from vad.campus.actors import FPS, Actor, Mover, Person, Route, Track, carry_bag
+from vad.campus.backdrop import Backdrop
+from vad.campus.camera import Shape
+from vad.campus.crowd import random_route, visible_start
+from vad.campus.gait import SIT, Pose, blend, fight, ride_board, run, stride, walk
+from vad.campus.people import Look, Placing, body, random_look, skeleton
 
 Play = Callable[[Backdrop, int, int, int, np.random.Generator], list[Actor]]
 _PAINTS = [(60, 60, 190), (170, 110, 40), (70, 130, 60), (40, 150, 215), (200, 200, 205), (50, 50, 52)]

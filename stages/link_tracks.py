@@ -1,0 +1,35 @@
+"""Person tracks of every clip: those that came with the data set, else its objects linked from frame to frame."""
+
+import logging
+
+import pandas as pd
+from tqdm import tqdm
+
+from vad import artifacts, params, stage, tracking
+from vad.frames import DATA, FrameStore
+
+OUT = DATA / "linked_tracks.parquet"
+
+
+def main() -> dict:
+    store = FrameStore()
+    settings = params.section("link_tracks", tracking.Params)
+    given = set(store.tracks["clip"])
+    parts = [store.tracks]
+    for clip in tqdm(store.clips(), desc="link tracks", unit="clip"):
+        objects = DATA / "objects" / f"{clip.name}.parquet"
+        if clip.name not in given and objects.exists():
+            linked = tracking.link(pd.read_parquet(objects), clip.fps, settings)
+            parts.append(linked.assign(clip=clip.name))
+    table = pd.concat(parts, ignore_index=True)[store.tracks.columns].astype(store.tracks.dtypes)
+    artifacts.save_table(OUT, table)
+    logging.info("%d tracks of %d clips, %d of them linked here", *_counts(table), len(parts) - 1)
+    return {"frames": len(table[["clip", "frame"]].drop_duplicates())}
+
+
+def _counts(table: pd.DataFrame) -> tuple[int, int]:
+    return len(table[["clip", "track"]].drop_duplicates()), table["clip"].nunique()
+
+
+if __name__ == "__main__":
+    stage.run(main)
