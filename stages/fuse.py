@@ -68,7 +68,7 @@ def _reason(name: str) -> str:
 def _described(rule: fusion.Rule, members: list[str]) -> dict:
     weights = {} if rule.weights is None else dict(zip(members, rule.weights, strict=True))
     described = {"rule": rule.name, "weights": {name: weight for name, weight in weights.items() if weight > 1e-6}}
-    return described if rule.shares is None else {**described, "shares": rule.shares}
+    return described if rule.confidence is None else {**described, "confidence": rule.confidence}
 
 
 if __name__ == "__main__":

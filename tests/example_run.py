@@ -173,7 +173,7 @@ def _write_extras(root: Path, detectors: list[str]) -> None:
         _dump(root / "metrics/tracks.json", {"skipped": "the data set has no person tracks"})
     if "fusion" in detectors:
         members = [name for name in detectors if not name.startswith("fusion")]
-        chosen = {"rule": "greedy", "weights": dict.fromkeys(members[-2:], 0.5)}
+        chosen = {"rule": "moved mean", "weights": dict.fromkeys(members[-2:], 0.5), "confidence": 0.25}
         one_out = dict.fromkeys(members, 0.012)
         fusion = {"detectors": members, "chosen": {"0": chosen, "1": chosen}, "leave_one_out": one_out, "skipped": {}}
         _dump(root / "data/fusion.json", fusion)

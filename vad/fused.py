@@ -116,13 +116,19 @@ class Panel:
         )
 
     def rows(self, name: str, rules: dict[int, fusion.Rule]) -> pd.DataFrame:
-        """The fused table's rows of the fusion ``name`` with one rule per fold."""
+        """The fused table's rows of the fusion ``name`` with one rule per fold.
+
+        A mean of surprises is on one scale whatever the fold's weights, so all folds are calibrated alike: against
+        the held-out normal frames under the mean of the folds' rules, rows of fold -1. A calibration of each fold's
+        own would add the noise of its tail to every comparison between folds.
+        """
         parts = []
         for fold, rule in rules.items():
             own = (self.keys["fold"] == fold).to_numpy()
-            test = {column: rule.apply(x[own]) for column, x in self.test.items()}
-            normal = {column: rule.apply(x) for column, x in self.normal[fold].items()}
-            parts += [self.keys[own].assign(**test), self.normal_keys[fold].assign(**normal)]
+            parts.append(self.keys[own].assign(**{column: rule.apply(x[own]) for column, x in self.test.items()}))
+        ruled = [{c: rule.apply(x) for c, x in self.normal[fold].items()} for fold, rule in rules.items()]
+        normal = {column: np.mean([own[column] for own in ruled], axis=0) for column in SCORES}
+        parts.append(self.normal_keys[min(rules)].assign(fold=-1, **normal))
         rows = pd.concat(parts, ignore_index=True).assign(detector=name)
         rows["calibrated"] = calibration.by_fold(rows, "smoothed")
         return rows.sort_values(["role", "fold", "clip", "frame"], ignore_index=True)[COLUMNS]

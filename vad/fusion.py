@@ -5,19 +5,17 @@ Scores are added on the scale -ln(1 - calibrated), the negative log of the frame
 normal video weighs 6.9, while a detector that has nothing to say adds noise of mean 1 and never a negative veto.
 
 ``fusion_mean`` and ``fusion_max`` need no labels. ``fusion_logistic`` is a logistic regression with non-negative
-weights and a strong ridge on standardised inputs. ``fusion`` mixes, on permitted frames alone, the weights of four
-candidates: the mean, the best single detector, a greedy forward subset (Caruana et al. 2004) and the logistic one. What
-must be fitted is judged on clips that it was not fitted on; a candidate counts by its AUC, averaged over bootstrap
-samples of the permitted clips (:func:`shares`). To choose one of them would be another choice on a few other clips, and
-folds that choose differently do not pool well; the average is stable (Breiman 1996, "Heuristics of instability and
-stabilization in model selection") and does not let weak detectors drown a strong one. Under ``one_class`` nothing is
-labelled and ``fusion`` is the mean; under ``paper`` it is fitted and judged on the very frames that are scored: that
-protocol's leak.
+weights and a strong ridge on standardised inputs. ``fusion`` starts from the mean, which chooses nothing, and moves
+towards the logistic weights as far as permitted frames speak for them: by 2 P - 1, where P is the share of bootstrap
+samples of the permitted clips in which the logistic weights, judged on clips that they were not fitted on, have the
+higher AUC. Where detectors are about equal or clips few it stays the mean; where some are much stronger it does not let
+the weak ones drown them. To choose one or the other instead would be another choice on a few other clips (Breiman 1996,
+"Heuristics of instability and stabilization in model selection"). Under ``one_class`` nothing is labelled and
+``fusion`` is the mean; under ``paper`` it is fitted and judged on the very frames that are scored, the leak of that
+protocol.
 
 Cross-fitting is that of stacking (Wolpert 1992): for fold f the weights come from frames of other folds, whose scores
 come from their own folds' detectors.
-
-The maximum is no candidate: it has no weights to mix.
 """
 
 from dataclasses import dataclass
@@ -25,15 +23,13 @@ from typing import Literal
 
 import numpy as np
 import pydantic
-from scipy.special import softmax
 
 from vad.cross_fitting import deal_clips
-from vad.evaluation import Frames, auc, resamples
+from vad.evaluation import Frames, resamples
 from vad.params import Protocol, Section
 
 FUSIONS = ("fusion", "fusion_mean", "fusion_max", "fusion_logistic")
-SELECTION_RESAMPLES = 200
-NEGLIGIBLE = 0.01  # AUC: candidates that differ by less are as good as each other
+RESAMPLES = 200
 INNER_FOLDS = 4  # of the permitted clips, where they are all of one fold
 
 
@@ -42,19 +38,18 @@ class Params(Section):
 
     detectors: Literal["all"] | list[str]
     ridge: float = pydantic.Field(gt=0, le=1000)
-    greedy_size: int = pydantic.Field(ge=1, le=50)
 
 
 @dataclass(frozen=True)
 class Rule:
     """A way to combine: the weighted mean with ``weights`` (D,), >= 0 and summing to 1, or the maximum where None.
 
-    ``shares``: candidate -> its part in a mixture; None for what is no mixture.
+    ``confidence`` in the fitted weights, 0 (all is the plain mean) to 1; None where nothing was fitted.
     """
 
     name: str
     weights: np.ndarray | None
-    shares: dict[str, float] | None = None
+    confidence: float | None = None
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """(N, D) surprises to (N,)."""
@@ -91,99 +86,50 @@ def rules(pool: Pool, protocol: Protocol, params: Params, seed: int) -> dict[str
     result = {"fusion_mean": dict.fromkeys(folds, mean), "fusion_max": dict.fromkeys(folds, largest)}
     if protocol == "one_class":
         return {"fusion": dict.fromkeys(folds, mean), **result}
-    mixed, logistic_rules = {}, {}
-    fitted: dict[bytes, dict[str, Rule]] = {}
+    moved, fitted = {}, {}
     for fold in folds:
         permitted = pool if protocol == "paper" else pool.take(pool.folds != fold)
         if permitted.one_class:
-            mixed[fold] = logistic_rules[fold] = mean
+            moved[fold] = fitted[fold] = mean
             continue
-        final = _fit_once(permitted, fitted, params)
-        scores = {name: rule.apply(permitted.x) for name, rule in final.items()}
-        if protocol != "paper":
-            scores = _cross_fitted(permitted, scores, fitted, params)
-        logistic_rules[fold] = final["logistic"]
-        mixed[fold] = mixture(final, shares(scores, permitted.labels, permitted.clips, seed))
-    return {"fusion": mixed, **result, "fusion_logistic": logistic_rules}
+        fitted[fold] = logistic(permitted.x, permitted.labels, params.ridge)
+        own = fitted[fold].apply(permitted.x)
+        scores = own if protocol == "paper" else _cross_fitted(permitted, params.ridge)
+        certain = confidence(scores, mean.apply(permitted.x), permitted.labels, permitted.clips, seed)
+        weights = certain * fitted[fold].weights + (1 - certain) * mean.weights
+        moved[fold] = Rule("moved mean", weights, certain)
+    return {"fusion": moved, **result, "fusion_logistic": fitted}
 
 
-def _cross_fitted(
-    permitted: Pool, scores: dict[str, np.ndarray], fitted: dict[bytes, dict[str, Rule]], params: Params
-) -> dict[str, np.ndarray]:
-    """``scores`` of each candidate, with every clip's by the candidate as fitted without that clip's fold."""
+def _cross_fitted(permitted: Pool, ridge: float) -> np.ndarray:
+    """(N,) scores of each clip by logistic weights that were fitted without that clip's fold."""
     inner = permitted.folds
     if len(np.unique(inner)) < 2:
         inner = deal_clips(permitted.labels, permitted.clips, INNER_FOLDS)
+    scores = permitted.x.mean(axis=1)
     for fold in np.unique(inner):
         own = inner == fold
         rest = permitted.take(~own)
         if not rest.one_class:
-            fold_rules = _fit_once(rest, fitted, params)
-            for name in scores:
-                scores[name][own] = fold_rules[name].apply(permitted.x[own])
+            scores[own] = logistic(rest.x, rest.labels, ridge).apply(permitted.x[own])
     return scores
 
 
-def shares(scores: dict[str, np.ndarray], labels: np.ndarray, clips: np.ndarray, seed: int) -> dict[str, float]:
-    """What each of ``scores`` (N,) counts in a mixture: the softmax of AUC / ``NEGLIGIBLE``, averaged over bootstrap
-    samples of the clips. Equals count the same, and a lead counts as far as other clips would confirm it.
+def confidence(scores: np.ndarray, plain: np.ndarray, labels: np.ndarray, clips: np.ndarray, seed: int) -> float:
+    """2 P - 1, at least 0: P is how often ``scores`` have a higher AUC than ``plain`` over bootstrap samples of clips.
 
-    Samples without both classes are left out; where no sample has both, all count the same.
+    Args:
+        scores, plain: (N,); clips: (N,) codes. Samples without both classes do not count; 0 where none counts.
     """
     codes = np.unique(clips, return_inverse=True)[1]
-    weights = resamples(int(codes.max()) + 1, SELECTION_RESAMPLES, seed)
-    aucs = np.stack([Frames(values, labels, codes).roc_auc(weights) for values in scores.values()])
-    aucs = aucs[:, np.isfinite(aucs).all(axis=0)]
-    counts = softmax(aucs / NEGLIGIBLE, axis=0).mean(axis=1) if aucs.size else np.full(len(scores), 1 / len(scores))
-    return dict(zip(scores, counts.tolist(), strict=True))
-
-
-def mixture(candidates: dict[str, Rule], parts: dict[str, float]) -> Rule:
-    """The mean of the candidates' weights, each counting with its part."""
-    weights = sum(part * candidates[name].weights for name, part in parts.items())
-    return Rule("mixture", weights, parts)
-
-
-def _fit_once(part: Pool, fitted: dict[bytes, dict[str, Rule]], params: Params) -> dict[str, Rule]:
-    """:func:`candidates` of ``part``, kept by its clips: the parts without folds f and g are asked for twice."""
-    key = np.unique(part.clips).tobytes()
-    if key not in fitted:
-        fitted[key] = candidates(part, params)
-    return fitted[key]
-
-
-def candidates(pool: Pool, params: Params) -> dict[str, Rule]:
-    """The rules that ``fusion`` mixes, fitted on ``pool`` (both classes), simplest first."""
-    count = pool.x.shape[1]
-    singles = [auc(pool.x[:, d], pool.labels) for d in range(count)]
-    single = Rule("single", np.eye(count)[int(np.argmax(singles))])
-    return {
-        "mean": _mean(count),
-        "single": single,
-        "greedy": greedy(pool.x, pool.labels, params.greedy_size, int(np.argmax(singles))),
-        "logistic": logistic(pool.x, pool.labels, params.ridge),
-    }
+    weights = resamples(int(codes.max()) + 1, RESAMPLES, seed)
+    gain = Frames(scores, labels, codes).roc_auc(weights) - Frames(plain, labels, codes).roc_auc(weights)
+    gain = gain[np.isfinite(gain)]
+    return max(0.0, 2 * float(np.mean(gain > 0)) - 1) if len(gain) else 0.0
 
 
 def _mean(count: int) -> Rule:
     return Rule("mean", np.full(count, 1 / count))
-
-
-def greedy(x: np.ndarray, labels: np.ndarray, size: int, start: int) -> Rule:
-    """Mean of up to ``size`` detectors, added to detector ``start`` one by one while the AUC rises."""
-    members, total = [start], x[:, start].copy()
-    best = auc(total, labels)
-    while len(members) < min(size, x.shape[1]):
-        gains = {d: auc(total + x[:, d], labels) for d in range(x.shape[1]) if d not in members}
-        added = max(gains, key=gains.get)
-        if gains[added] <= best:
-            break
-        best = gains[added]
-        members.append(added)
-        total = total + x[:, added]
-    weights = np.zeros(x.shape[1])
-    weights[members] = 1 / len(members)
-    return Rule("greedy", weights)
 
 
 def logistic(x: np.ndarray, labels: np.ndarray, ridge: float) -> Rule:
