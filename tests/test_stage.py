@@ -52,6 +52,11 @@ def test_a_bug_keeps_its_traceback():
         stage.run(raising(ZeroDivisionError()), name="toy")
 
 
+def test_what_wrote_nothing_leaves_no_record(tmp_path):
+    stage.run(lambda: None, name="toy")
+    assert not (tmp_path / "timings").exists()
+
+
 def test_the_cost_of_the_first_run_stays(tmp_path):
     out, record = tmp_path / "out.json", tmp_path / "timings" / "toy.json"
 

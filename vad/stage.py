@@ -94,11 +94,13 @@ def _fail(name: str, message: str, code: int = 1) -> None:
 
 
 def _record_cost(name: str, seconds: float, work: dict) -> None:
-    """Keep the wall time and peak memory of the run that first made these bytes.
+    """Keep the wall time and peak memory of the run that first made these bytes; nothing where it made none.
 
     The record is not an output: a rerun that gives the same bytes keeps the first run's record, so that a report
     which prints it is reproducible too.
     """
+    if not artifacts.written:
+        return
     digest = _digest(artifacts.written)
     path = TIMINGS / f"{name}.json"
     try:

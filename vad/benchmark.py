@@ -1,0 +1,73 @@
+"""Speed and memory on this machine: what a frame store allows to be measured, judged by the project's bars.
+
+See ``vad.benchmark_speeds`` for how speeds are measured and ``vad.benchmark_memory`` for how memory is.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from tqdm import tqdm
+
+from vad import benchmark_frames, benchmark_memory, benchmark_speeds, detectors, params, stage
+from vad.benchmark_speeds import quiet
+from vad.benchmark_table import Figure, absent
+from vad.benchmark_work import Bench
+from vad.errors import UserError
+from vad.frames import FrameStore
+
+
+def measure(store: FrameStore, frames: int, peak: Callable[[int], float]) -> tuple[str, list[Figure]]:
+    """Everything that the store allows.
+
+    Args:
+        frames: training frames to time on, or as many as there are.
+        peak: number of frames -> peak of a fresh process that fits PaDiM on them, see ``vad.benchmark_memory``.
+
+    Returns:
+        What was worked on with what, in a line; the rows.
+
+    Raises:
+        UserError: the folder is no frame store, or holds neither frames nor tracks.
+    """
+    if not (store.folder / "manifest.csv").exists():
+        raise UserError(f"{store.folder} is no frame store: run 'dvc repro extract_frames', or give another --store")
+    clips = benchmark_frames.training(store) if store.has_pixels else []
+    if not clips and store.tracks.empty:
+        raise UserError(f"{store.folder} holds no training frames and no person tracks: give another --store")
+    machine = f"{stage.device()}, {torch.get_num_threads()} threads, {stage.workers()} workers"
+    if not clips:
+        return f"{store.folder}: tracks alone, no pixels; {machine}", [track_seconds(store)]
+    memory = benchmark_memory.figures(store, clips, peak)  # while this process is small
+    with TemporaryDirectory() as folder:
+        bench = Bench(benchmark_frames.first(clips, frames), Path(folder))
+        figures = [*benchmark_speeds.speeds(bench, store), *memory, track_seconds(store)]
+    what = f"{bench.frames} frames of {benchmark_frames.sizes(bench.clips)}"
+    return f"{store.folder}: {what}; {machine}; best of {benchmark_speeds.ROUNDS} rounds", figures
+
+
+def track_seconds(store: FrameStore) -> Figure:
+    """Seconds to fit all training clips' person tracks and to score all test clips', once."""
+    name = "tracks fit and score"
+    if reason := detectors.why_not("tracks", store):
+        return absent(name, reason)
+    module, section = detectors.module("tracks"), params.section("tracks", detectors.module("tracks").Params)
+    training, test = store.clips("train"), store.clips("test")
+    with tqdm(total=len(training) + len(test), desc="tracks", unit="clip") as bar:
+        started = time.perf_counter()
+        try:
+            with quiet():
+                state = module.fit(training, section, params.common().seed)
+        except UserError as error:
+            return absent(name, str(error))
+        fitted = time.perf_counter()
+        bar.update(len(training))
+        detector = module.Detector(state, section)
+        for clip in test:
+            detector.score(clip)
+            bar.update()
+        ended = time.perf_counter()
+    remark = f"{len(store.tracks):,} boxes: training clips fitted in {fitted - started:.1f} s, test clips scored in"
+    return Figure(name, ended - started, "s", remark=f"{remark} {ended - fitted:.1f} s; once")
