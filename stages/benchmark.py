@@ -5,7 +5,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from vad import artifacts, benchmark, benchmark_memory, benchmark_table, stage
+from vad import artifacts, stage
+from vad.benchmark import memory, run, table
 from vad.errors import UserError
 from vad.frames import FrameStore
 
@@ -14,13 +15,13 @@ def main() -> None:
     options = parse()
     store = FrameStore(options.store)
     if options.peak_of_fit:
-        print(benchmark_memory.peak_of_fit(store, options.peak_of_fit))
+        print(memory.peak_of_fit(store, options.peak_of_fit))
         return
-    what, figures = benchmark.measure(store, options.frames, partial(peak, options.store))
+    what, figures = run.measure(store, options.frames, partial(peak, options.store))
     print(what)
-    print(benchmark_table.table(figures))
+    print(table.table(figures))
     if options.json:
-        artifacts.save_json(options.json, {"measured": what, "rows": benchmark_table.values(figures)})
+        artifacts.save_json(options.json, {"measured": what, "rows": table.values(figures)})
 
 
 def parse() -> argparse.Namespace:
@@ -38,7 +39,7 @@ def parse() -> argparse.Namespace:
 def peak(store: Path, frames: int) -> float:
     """Peak memory in MiB of a fresh process of this script that fits PaDiM on ``frames`` frames."""
     command = [sys.executable, "-m", "stages.benchmark", "--store", str(store), "--peak-of-fit", str(frames)]
-    return benchmark_memory.of_process(command)
+    return memory.of_process(command)
 
 
 if __name__ == "__main__":

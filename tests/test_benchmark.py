@@ -11,10 +11,11 @@ import yaml
 
 from stages import benchmark as script
 from tests import example_run, moving_squares, test_tracks
-from vad import artifacts, benchmark_frames, benchmark_memory, benchmark_speeds, benchmark_work, semantic, stage
-from vad.benchmark_speeds import BARE, Row
-from vad.benchmark_table import Bar
-from vad.benchmark_work import Bench
+from vad import artifacts, semantic, stage
+from vad.benchmark import footage, memory, speeds, work
+from vad.benchmark.speeds import BARE, Row
+from vad.benchmark.table import Bar
+from vad.benchmark.work import Bench
 from vad.errors import UserError
 from vad.frames import FrameStore
 
@@ -84,10 +85,10 @@ def test_ratios_are_to_the_bare_backbone(monkeypatch, store, tmp_path):
         Row("broken", None, fails),
     ]
     seconds = {BARE.name: 2.0, "slow": 4.0, "plain": 1.0}
-    monkeypatch.setattr(benchmark_speeds, "rows", lambda: rows)
-    monkeypatch.setattr(benchmark_speeds, "best_seconds", lambda timed: {name: seconds[name] for name in timed})
-    bench = Bench(benchmark_frames.first(store.clips("train"), 100), tmp_path)
-    bare, slow, plain, broken = benchmark_speeds.speeds(bench, store)
+    monkeypatch.setattr(speeds, "rows", lambda: rows)
+    monkeypatch.setattr(speeds, "best_seconds", lambda timed: {name: seconds[name] for name in timed})
+    bench = Bench(footage.first(store.clips("train"), 100), tmp_path)
+    bare, slow, plain, broken = speeds.speeds(bench, store)
     assert (bare.value, bare.ratio) == (50.0, 1.0)
     assert (slow.value, slow.ratio, slow.met) == (25.0, 0.5, False)
     assert (plain.value, plain.ratio) == (100.0, None)
@@ -107,19 +108,19 @@ def test_rounds_are_interleaved_and_the_best_one_counts(monkeypatch):
 
         return run
 
-    monkeypatch.setattr(benchmark_speeds.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(speeds.time, "perf_counter", lambda: now)
     timed = {"a": work("a", [0.5, 3.0, 2.0, 4.0]), "b": work("b", [7.0, 9.0, 8.0])}
-    assert benchmark_speeds.best_seconds(timed, 3) == {"a": 2.0, "b": 7.0}
+    assert speeds.best_seconds(timed, 3) == {"a": 2.0, "b": 7.0}
     assert "".join(order) == "a" + "ab" * 3
 
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_every_row_is_measured_and_leaves_the_store_alone(monkeypatch, capsys, store):
     before = sorted(store.folder.rglob("*"))
-    monkeypatch.setattr(benchmark_speeds.best_seconds, "__defaults__", (1,))
-    monkeypatch.setattr(benchmark_work, "SMALL", (160, 120))
+    monkeypatch.setattr(speeds.best_seconds, "__defaults__", (1,))
+    monkeypatch.setattr(work, "SMALL", (160, 120))
     monkeypatch.setattr(semantic, "load", lambda settings: Encoder())
-    monkeypatch.setattr(benchmark_memory, "MANY", 100)
+    monkeypatch.setattr(memory, "MANY", 100)
     monkeypatch.setattr(script, "peak", lambda folder, frames: 100.0 + frames)
     run(monkeypatch, "--frames", "40", "--json", "out.json")
     written = json.loads(Path("out.json").read_text())
@@ -144,7 +145,7 @@ def test_an_encoder_that_looks_through_another_network_is_not_judged(project):
     values = yaml.safe_load(Path("params.yaml").read_text())
     values["encoder"]["crops"] = 5
     Path("params.yaml").write_text(yaml.safe_dump(values))
-    (row,) = [row for row in benchmark_speeds.rows() if row.name == "embed"]
+    (row,) = [row for row in speeds.rows() if row.name == "embed"]
     assert row.bar is None
     assert "not judged" in row.remark
 
@@ -153,21 +154,21 @@ def test_an_encoder_that_looks_through_another_network_is_not_judged(project):
 
 
 def test_first_frames_cut_the_last_clip(store):
-    clips = benchmark_frames.first(store.clips("train"), 100)
+    clips = footage.first(store.clips("train"), 100)
     assert [len(clip.frames) for clip in clips] == [80, 20]
-    assert sum(len(clip.frames) for clip in benchmark_frames.first(store.clips("train"), 1000)) == 160
+    assert sum(len(clip.frames) for clip in footage.first(store.clips("train"), 1000)) == 160
 
 
 @pytest.mark.parametrize("frames", [1, 7, 159, 160])
 def test_even_frames_are_as_many_as_wanted(store, frames):
-    clips = benchmark_frames.evenly(store.clips("train"), frames)
+    clips = footage.evenly(store.clips("train"), frames)
     assert sum(len(clip.frames) for clip in clips) == frames
     assert len({clip.scene for clip in clips}) == min(frames, 2)
 
 
 def test_resized_clips_hold_the_chosen_frames_alone(tmp_path):
     clip = moving_squares.clip(tmp_path / "store", "a", 2.0).only(range(5, 9))
-    (small,) = benchmark_frames.resized([clip], (80, 60), tmp_path / "small")
+    (small,) = footage.resized([clip], (80, 60), tmp_path / "small")
     assert small.size == (80, 60)
     assert small.stored.tolist() == small.frames.tolist() == [5, 6, 7, 8]
     expected = cv2.resize(clip.read(7), (80, 60), interpolation=cv2.INTER_AREA)
@@ -179,17 +180,17 @@ def test_resized_clips_hold_the_chosen_frames_alone(tmp_path):
 
 
 def test_memory_is_judged_by_many_frames_over_few(store, monkeypatch):
-    monkeypatch.setattr(benchmark_memory, "FEW", 40)
-    monkeypatch.setattr(benchmark_memory, "MANY", 160)
-    clips = benchmark_frames.training(store)
-    few, many = benchmark_memory.figures(store, clips, {40: 100.0, 160: 130.0}.get)
+    monkeypatch.setattr(memory, "FEW", 40)
+    monkeypatch.setattr(memory, "MANY", 160)
+    clips = footage.training(store)
+    few, many = memory.figures(store, clips, {40: 100.0, 160: 130.0}.get)
     assert (few.value, many.value, many.ratio, many.met) == (100.0, 130.0, 1.3, False)
     assert "2 scenes" in many.remark
 
 
 def test_memory_needs_enough_frames(store):
-    clips = benchmark_frames.training(store)
-    (row,) = benchmark_memory.figures(store, clips, lambda frames: pytest.fail("nothing is to be measured"))
+    clips = footage.training(store)
+    (row,) = memory.figures(store, clips, lambda frames: pytest.fail("nothing is to be measured"))
     assert row.value is None
     assert "2000 training frames, and there are 160" in row.remark
 
@@ -203,13 +204,13 @@ def test_memory_needs_enough_frames(store):
 )
 def test_a_process_that_fails_says_why_in_a_line(code, message):
     with pytest.raises(UserError, match=message):
-        benchmark_memory.of_process([sys.executable, "-c", code])
+        memory.of_process([sys.executable, "-c", code])
 
 
 def test_the_peak_stays_when_the_memory_is_given_back():
-    code = "import numpy; from vad.benchmark_memory import own_peak; before = own_peak(); "
+    code = "import numpy; from vad.benchmark.memory import own_peak; before = own_peak(); "
     code += "numpy.ones(300 << 17); print(own_peak() - before)"  # 300 MiB
-    assert benchmark_memory.of_process([sys.executable, "-c", code]) == pytest.approx(300, abs=30)
+    assert memory.of_process([sys.executable, "-c", code]) == pytest.approx(300, abs=30)
 
 
 def test_the_fresh_process_prints_its_peak_and_leaves_no_record(monkeypatch, capsys, store):

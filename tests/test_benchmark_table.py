@@ -1,6 +1,6 @@
 import pytest
 
-from vad.benchmark_table import Bar, Figure, absent, table, values
+from vad.benchmark.table import Bar, Figure, absent, table, values
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def why_not(name: str, store: FrameStore) -> str | None:
         return "switched off in params.yaml (detectors)"
     source = module(name).SOURCE
     if source == "tracks":
-        return None if len(store.linked_tracks) else "no person tracks came with the data set or could be linked in it"
+        return None if len(store.linked_tracks) else "the data set has no person tracks"
     return None if store.has_pixels else "the data set has no pixels, only tracks"
 
 
@@ -94,13 +94,18 @@ def clips_of(detector: ModuleType, store: FrameStore, rows: pd.DataFrame) -> lis
     """The clips that ``rows`` name, with the tracks or the embeddings that the detector looks at."""
     clips = select(store, rows)
     if detector.SOURCE == "tracks":
-        tracks = dict(tuple(store.linked_tracks.groupby("clip")))
-        return [replace(clip, tracks=tracks.get(clip.name)) for clip in clips]
+        return with_tracks(clips, store)
     if detector.SOURCE != "embeddings":
         return clips
     from vad.semantic import with_embeddings
 
     return with_embeddings(clips)
+
+
+def with_tracks(clips: list[Clip], store: FrameStore) -> list[Clip]:
+    """The same clips with their person tracks, linked ones too."""
+    tracks = dict(tuple(store.linked_tracks.groupby("clip")))
+    return [replace(clip, tracks=tracks.get(clip.name)) for clip in clips]
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,9 @@ class FrameStore:
 
     @cached_property
     def linked_tracks(self) -> pd.DataFrame:
-        """:attr:`tracks`, and in clips that came without any the objects that ``link_tracks`` linked."""
-        return pd.read_parquet(self.folder / "linked_tracks.parquet")
+        """:attr:`tracks`, and in clips that came without any the objects that ``link_tracks`` linked, if it ran."""
+        path = self.folder / "linked_tracks.parquet"
+        return pd.read_parquet(path) if path.exists() else self.tracks
 
     @cached_property
     def has_pixels(self) -> bool:

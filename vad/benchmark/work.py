@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from vad import backbones, benchmark_frames, detection, detectors, params, semantic
+from vad import backbones, detection, detectors, params, semantic
+from vad.benchmark import footage
 from vad.errors import UserError
 from vad.frames import Clip
 from vad.params import Section
@@ -32,7 +33,7 @@ class Bench:
     @cached_property
     def small(self) -> list[Clip]:
         """The same frames at the size ``SMALL``."""
-        return benchmark_frames.resized(self.clips, SMALL, self._folder)
+        return footage.resized(self.clips, SMALL, self._folder)
 
     @cached_property
     def scenes(self) -> dict[str, Scene]:
@@ -96,7 +97,7 @@ def _scoring(detector: object, clips: Sequence[Clip]) -> Work:
 def embed(bench: Bench) -> Work:
     """The embed stage's encoder; what it loads with its first frame is loaded before."""
     encoder = semantic.load(params.section("encoder", semantic.Params))
-    semantic.embed(benchmark_frames.first(bench.clips, 1), encoder)
+    semantic.embed(footage.first(bench.clips, 1), encoder)
     return lambda: semantic.embed(bench.clips, encoder)
 
 

@@ -1,6 +1,6 @@
 """Speed and memory on this machine: what a frame store allows to be measured, judged by the project's bars.
 
-See ``vad.benchmark_speeds`` for how speeds are measured and ``vad.benchmark_memory`` for how memory is.
+See ``vad.benchmark.speeds`` for how speeds are measured and ``vad.benchmark.memory`` for how memory is.
 """
 
 import time
@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 import torch
 from tqdm import tqdm
 
-from vad import benchmark_frames, benchmark_memory, benchmark_speeds, detectors, params, stage
-from vad.benchmark_speeds import quiet
-from vad.benchmark_table import Figure, absent
-from vad.benchmark_work import Bench
+from vad import detectors, params, stage
+from vad.benchmark import footage, memory, speeds
+from vad.benchmark.speeds import quiet
+from vad.benchmark.table import Figure, absent
+from vad.benchmark.work import Bench
 from vad.errors import UserError
 from vad.frames import FrameStore
 
@@ -24,7 +25,7 @@ def measure(store: FrameStore, frames: int, peak: Callable[[int], float]) -> tup
 
     Args:
         frames: training frames to time on, or as many as there are.
-        peak: number of frames -> peak of a fresh process that fits PaDiM on them, see ``vad.benchmark_memory``.
+        peak: number of frames -> peak of a fresh process that fits PaDiM on them, see ``vad.benchmark.memory``.
 
     Returns:
         What was worked on with what, in a line; the rows.
@@ -34,18 +35,18 @@ def measure(store: FrameStore, frames: int, peak: Callable[[int], float]) -> tup
     """
     if not (store.folder / "manifest.csv").exists():
         raise UserError(f"{store.folder} is no frame store: run 'dvc repro extract_frames', or give another --store")
-    clips = benchmark_frames.training(store) if store.has_pixels else []
+    clips = footage.training(store) if store.has_pixels else []
     if not clips and store.tracks.empty:
         raise UserError(f"{store.folder} holds no training frames and no person tracks: give another --store")
     machine = f"{stage.device()}, {torch.get_num_threads()} threads, {stage.workers()} workers"
     if not clips:
         return f"{store.folder}: tracks alone, no pixels; {machine}", [track_seconds(store)]
-    memory = benchmark_memory.figures(store, clips, peak)  # while this process is small
+    peaks = memory.figures(store, clips, peak)  # while this process is small
     with TemporaryDirectory() as folder:
-        bench = Bench(benchmark_frames.first(clips, frames), Path(folder))
-        figures = [*benchmark_speeds.speeds(bench, store), *memory, track_seconds(store)]
-    what = f"{bench.frames} frames of {benchmark_frames.sizes(bench.clips)}"
-    return f"{store.folder}: {what}; {machine}; best of {benchmark_speeds.ROUNDS} rounds", figures
+        bench = Bench(footage.first(clips, frames), Path(folder))
+        figures = [*speeds.speeds(bench, store), *peaks, track_seconds(store)]
+    what = f"{bench.frames} frames of {footage.sizes(bench.clips)}"
+    return f"{store.folder}: {what}; {machine}; best of {speeds.ROUNDS} rounds", figures
 
 
 def track_seconds(store: FrameStore) -> Figure:
@@ -54,7 +55,7 @@ def track_seconds(store: FrameStore) -> Figure:
     if reason := detectors.why_not("tracks", store):
         return absent(name, reason)
     module, section = detectors.module("tracks"), params.section("tracks", detectors.module("tracks").Params)
-    training, test = store.clips("train"), store.clips("test")
+    training, test = (detectors.with_tracks(store.clips(split), store) for split in ("train", "test"))
     with tqdm(total=len(training) + len(test), desc="tracks", unit="clip") as bar:
         started = time.perf_counter()
         try:
@@ -69,5 +70,7 @@ def track_seconds(store: FrameStore) -> Figure:
             detector.score(clip)
             bar.update()
         ended = time.perf_counter()
-    remark = f"{len(store.tracks):,} boxes: training clips fitted in {fitted - started:.1f} s, test clips scored in"
+    remark = (
+        f"{len(store.linked_tracks):,} boxes: training clips fitted in {fitted - started:.1f} s, test clips scored in"
+    )
     return Figure(name, ended - started, "s", remark=f"{remark} {ended - fitted:.1f} s; once")

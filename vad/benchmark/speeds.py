@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from vad import backbones, detectors, params, semantic
-from vad import benchmark_work as work
-from vad.benchmark_table import Bar, Figure, absent
+from vad.benchmark import work
+from vad.benchmark.table import Bar, Figure, absent
 from vad.errors import UserError
 from vad.frames import FrameStore
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from vad import backbones, benchmark_frames, detectors, padim, params
-from vad.benchmark_table import Bar, Figure, absent
+from vad import backbones, detectors, padim, params
+from vad.benchmark import footage
+from vad.benchmark.table import Bar, Figure, absent
 from vad.errors import UserError
 from vad.frames import Clip, FrameStore
 
@@ -21,7 +22,7 @@ BAR = Bar("<=", 1.2, "ratio")
 
 def peak_of_fit(store: FrameStore, frames: int) -> float:
     """Fit PaDiM on ``frames`` training frames; returns this process's peak of resident memory, MiB."""
-    clips = benchmark_frames.evenly(benchmark_frames.training(store), frames)
+    clips = footage.evenly(footage.training(store), frames)
     backbone = backbones.load(params.section("backbone", backbones.Params))
     padim.fit(clips, params.section("padim", padim.Params), params.common().seed, backbone)
     return own_peak()

@@ -1,0 +1,1 @@
+"""Speed and memory of the detectors on this machine, judged by bars."""
