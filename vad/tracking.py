@@ -1,8 +1,7 @@
-"""Boxes found frame by frame, linked to tracks by trackpy's predictive linking: for data with pixels but no tracks.
+"""Boxes found frame by frame, linked to tracks by trackpy: for data with pixels but no tracks.
 
 The Crocker-Grier algorithm (1996, "Methods of Digital Video Microscopy for Colloidal Studies", section III) gives each
-object of a frame the place in the next that makes the sum of squared distances least; places are predicted from the
-velocity of the track and, for a new one, of its nearest neighbour.
+object of a frame the place in the next that makes the sum of squared distances least, within a reach.
 """
 
 import warnings
@@ -31,7 +30,7 @@ def link(boxes: pd.DataFrame, fps: float, params: Params) -> pd.DataFrame:
 
     Args:
         boxes: frame, x1, y1, x2, y2 in pixels, in any order; other columns are dropped.
-        params: ``reach``, how far from its predicted place an object may be, in median box heights;
+        params: ``reach``, how far an object may be from where it last was, in median box heights;
             ``patience_seconds``, how long it may go unseen; ``least_seconds``, how long a track lasts at least, boxes
             of shorter ones are dropped.
 
@@ -64,9 +63,9 @@ def link(boxes: pd.DataFrame, fps: float, params: Params) -> pd.DataFrame:
 def _numbers(place: pd.DataFrame, reach: float, memory: int) -> np.ndarray:
     """Track number of each row of ``place`` (x, y, frame), from 0."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # trackpy advises numba, which it does not need
+        warnings.simplefilter("ignore")  # it advises numba, which it does not need, and tells of frames without tracks
         import trackpy
-    trackpy.quiet()
-    predictor = trackpy.predict.NearestVelocityPredict()
-    linked = predictor.link_df(place, reach, memory=memory, adaptive_stop=reach / 10, adaptive_step=_ADAPT)
+
+        trackpy.quiet()
+        linked = trackpy.link(place, reach, memory=memory, adaptive_stop=reach / 10, adaptive_step=_ADAPT)
     return linked["particle"].reindex(place.index).to_numpy(np.int64)
