@@ -1,4 +1,4 @@
-"""Draw plots/pictures: distributions, curves, event types, timelines and heat-map panels."""
+"""Draw plots/pictures: distributions, curves, event types, timelines, heat-map panels, what two networks see."""
 
 import logging
 from pathlib import Path
@@ -11,12 +11,14 @@ from vad.names import ordered
 from vad.results import read_json, read_metrics
 
 FOLDER = Path("plots/pictures")
+MODELS = Path("data/models")
 
 
 def main() -> dict:
     section = params.section("pictures", pictures.Params)
     store, metrics = FrameStore(), read_metrics()
-    table = scale.shown(pd.read_parquet("data/fused.parquet"), read_json(Path("data/thresholds.json")))
+    fused = pd.read_parquet("data/fused.parquet")
+    table = scale.shown(fused, read_json(Path("data/thresholds.json")))
     names = ordered(table["detector"])
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
@@ -33,6 +35,8 @@ def main() -> dict:
                 folder / f"panels_{name}", section.dpi,
             )
         ]  # fmt: skip
+        draw_cams(fused[fused["detector"] == "gradcam"], store, section, folder)
+        draw_windows(fused[fused["detector"] == "stae"], store, section, folder)
     logging.info("heat-map panels: %s", ", ".join(drawn) or "none (no detector left maps)")
     return {"frames": len(table)}
 
@@ -44,6 +48,38 @@ def draw_timelines(table: pd.DataFrame, names: list[str], store: FrameStore, sec
         timelines.page(
             table, clips, wanted, fps, section.peak_distance, folder / f"timeline_{number:02d}", section.dpi
         )  # fmt: skip
+
+
+def draw_cams(rows: pd.DataFrame, store: FrameStore, section, folder: Path) -> None:
+    """Class activation maps of an ordinary and of the most unusual frame, where Grad-CAM ran."""
+    if not (state := fitted("gradcam")):
+        return
+    from vad import backbones, cam_pictures, gradcam  # PyTorch takes seconds to load
+
+    shown = cam_pictures.examples(rows, [clip for clip in store.clips() if clip.path])
+    if shown:
+        backbone = backbones.load(params.section("backbone", backbones.Params))
+        settings = params.section("gradcam", gradcam.Params)
+        cam_pictures.draw(state, settings, backbone, shown, section.opacity, folder / "cams", section.dpi)
+
+
+def draw_windows(rows: pd.DataFrame, store: FrameStore, section, folder: Path) -> None:
+    """What the spatio-temporal autoencoder makes of a normal window and of the most abnormal one, where it ran."""
+    if not (state := fitted("stae")):
+        return
+    from vad import stae, stae_pictures
+
+    shown = stae_pictures.examples(rows, [clip for clip in store.clips() if clip.path])
+    if shown:
+        detector = stae.Detector(state, params.section("stae", stae.Params))
+        stae_pictures.draw(detector, shown, folder / "stae", section.dpi)
+
+
+def fitted(name: str) -> dict:
+    """The state of a detector that is fitted once; empty where it did not run."""
+    if not (MODELS / name / "all.safetensors").exists():
+        return {}
+    return artifacts.load_state(MODELS / name)[0]["all"]
 
 
 if __name__ == "__main__":
