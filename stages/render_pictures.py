@@ -1,14 +1,14 @@
-"""Draw plots/pictures: distributions, curves, event types, timelines, heat-map panels, what two networks see."""
+"""Draw plots/pictures: scenes, distributions, curves, types of event, timelines, heat maps, what two networks see."""
 
 import logging
 from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, panels, params, pictures, scale, stage, style, timelines
+from vad import artifacts, panels, params, pictures, scale, scene_pictures, stage, style, timelines
 from vad.frames import FrameStore
 from vad.names import ordered
-from vad.results import read_json, read_metrics
+from vad.results import read_json, read_metrics, read_table
 
 FOLDER = Path("plots/pictures")
 MODELS = Path("data/models")
@@ -22,6 +22,7 @@ def main() -> dict:
     names = ordered(table["detector"])
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
+        draw_views(store, section, folder)
         pictures.distributions(table, folder / "densities", section.dpi)
         pictures.roc(table, metrics, folder / "roc", section.dpi)
         pictures.precision_recall(table, metrics, folder / "pr", section.dpi)
@@ -39,6 +40,11 @@ def main() -> dict:
         draw_windows(fused[fused["detector"] == "stae"], store, section, folder)
     logging.info("heat-map panels: %s", ", ".join(drawn) or "none (no detector left maps)")
     return {"frames": len(table)}
+
+
+def draw_views(store: FrameStore, section, folder: Path) -> None:
+    if store.has_pixels and (shown := scene_pictures.views(store, read_table(Path("data/events.csv")))):
+        scene_pictures.draw(shown, store, folder / "scenes", section.dpi)
 
 
 def draw_timelines(table: pd.DataFrame, names: list[str], store: FrameStore, section, folder: Path) -> None:

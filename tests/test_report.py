@@ -52,9 +52,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_every_picture_that_the_run_has_data_for(runs) -> None:
     stems = {path.stem for path in (runs["whole"] / "plots/pictures").glob("*.png")}
-    assert stems == {"densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
+    assert stems == {"scenes", "densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
     stems = {path.stem for path in (runs["lone"] / "plots/pictures").glob("*.png")}
-    assert stems == {"densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
+    assert stems == {"scenes", "densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
 
 
 def test_pictures_and_report_are_the_same_bytes_again(runs, monkeypatch) -> None:
@@ -104,6 +104,50 @@ def test_nothing_runs_into_the_margin_or_refers_to_nothing(runs, tmp_path) -> No
     log = typeset.typeset(runs["whole"] / "report/report.tex", tmp_path / "a.pdf", typeset.engine())
     assert typeset.overfull(log, points=5) == []
     assert "There were undefined references" not in log
+
+
+def test_templates_name_parameters_that_there_are() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "report").rglob("*.j2"))
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    facts = report.Facts(ROOT, values)
+    names = set(re.findall(r"param\(\"([^\"]+)\"\)", text))
+    assert len(names) > 30
+    assert {name for name in names if facts.param(name) == name} == set()
+
+
+def test_what_an_alarm_on_every_frame_is_worth(runs) -> None:
+    facts = report.Facts(runs["whole"], VALUES)
+    metrics = facts.metrics["padim"]
+    share = (metrics["tp"] + metrics["fn"]) / metrics["frames"]
+    assert facts.constant["precision"] == pytest.approx(share)
+    assert facts.constant["f1"] == pytest.approx(2 * share / (share + 1))
+    assert facts.false_alarm_rate("padim") == pytest.approx(metrics["fp"] / (metrics["fp"] + metrics["tn"]))
+    facts.metrics["padim"] |= {"fp": 60, "tn": 40}
+    facts.metrics["spade"] |= {"fp": 40, "tn": 60}
+    assert "padim" in facts.restless
+    assert "spade" not in facts.restless
+
+
+def test_folds_that_chose_alike_are_told_once(runs) -> None:
+    facts = report.Facts(runs["whole"], VALUES)
+    assert [choice["folds"] for choice in facts.chosen] == [["0", "1"]]
+    everyone = dict.fromkeys(facts.fusion["detectors"], 0.1)
+    facts.fusion["chosen"] = {"0": {"rule": "mean", "weights": everyone}, "1": {"rule": "max", "weights": {}}}
+    assert facts.chosen == [
+        {"folds": ["0"], "rule": "mean", "detectors": None},
+        {"folds": ["1"], "rule": "max", "detectors": []},
+    ]
+
+
+def test_the_reproduced_methods_beside_what_was_printed(runs) -> None:
+    rows = {row["detector"]: row for row in report.Facts(runs["whole"], VALUES).reproduced}
+    assert {name: row["printed"] for name, row in rows.items()} == {
+        "padim": 0.603,
+        "gradcam": 0.509,
+        "prototypes": 0.797,
+    }
+    assert rows["prototypes"]["paper"] == 0.81
+    assert rows["padim"]["paper"] is None
 
 
 def test_without_tex_the_source_is_there_and_the_pdf_says_what_to_install(runs, tmp_path, monkeypatch, caplog) -> None:

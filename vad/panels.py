@@ -83,13 +83,14 @@ def _example(row, clip: Clip, store: FrameStore, maps: dict, limits, opacity: fl
     overlay = blend(image, maps[int(row["frame"])], limits, opacity) if int(row["frame"]) in maps else image
     height = round(TILE * image.shape[0] / image.shape[1])
     frame = cv2.resize(image, (TILE, height), interpolation=cv2.INTER_AREA)
-    _outline(frame, clip, store, int(row["frame"]))
+    outline(frame, clip, store, int(row["frame"]))
     overlay = cv2.resize(overlay, (TILE, height), interpolation=cv2.INTER_AREA)
     gap = np.full((height, 6, 3), 255, np.uint8)
     return np.hstack([frame, gap, overlay, gap, _bar(row, height, ceiling)])
 
 
-def _outline(frame: np.ndarray, clip: Clip, store: FrameStore, number: int) -> None:
+def outline(frame: np.ndarray, clip: Clip, store: FrameStore, number: int) -> None:
+    """Draw the contour of the mask of ``clip``'s frame ``number`` into ``frame`` (h, w, 3), where there is one."""
     masks = store.masks(clip.name)
     if masks is None:
         return
