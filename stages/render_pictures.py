@@ -82,9 +82,12 @@ def draw_windows(rows: pd.DataFrame, store: FrameStore, section, folder: Path) -
 
 
 def fitted(name: str) -> dict:
-    """The state of a detector that is fitted once; empty where it did not run."""
+    """The state of a detector that is fitted once; empty where it did not run. PyTorch goes on with one thread."""
     if not (MODELS / name / "all.safetensors").exists():
         return {}
+    import torch
+
+    torch.set_num_threads(1)  # sums in one order, the same bytes
     return artifacts.load_state(MODELS / name)[0]["all"]
 
 

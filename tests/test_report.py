@@ -10,7 +10,7 @@ import yaml
 
 from stages import render_pictures, render_report
 from tests import example_run
-from vad import provenance, report, typeset
+from vad import artifacts, provenance, report, typeset
 
 ROOT = Path(__file__).parents[1]
 VALUES = {
@@ -55,6 +55,12 @@ def test_every_picture_that_the_run_has_data_for(runs) -> None:
     assert stems == {"scenes", "densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
     stems = {path.stem for path in (runs["lone"] / "plots/pictures").glob("*.png")}
     assert stems == {"scenes", "densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
+
+
+def test_no_picture_of_a_network_that_did_not_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    artifacts.save_state("data/models/stae", {}, {"skipped": "switched off in params.yaml (detectors)"})
+    assert render_pictures.fitted("stae") == render_pictures.fitted("gradcam") == {}
 
 
 def test_pictures_and_report_are_the_same_bytes_again(runs, monkeypatch) -> None:
