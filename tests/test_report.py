@@ -10,7 +10,7 @@ import yaml
 
 from stages import render_pictures, render_report
 from tests import example_run
-from vad import provenance, report, typeset
+from vad import artifacts, provenance, report, typeset
 
 ROOT = Path(__file__).parents[1]
 VALUES = {
@@ -52,9 +52,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_every_picture_that_the_run_has_data_for(runs) -> None:
     stems = {path.stem for path in (runs["whole"] / "plots/pictures").glob("*.png")}
-    assert stems == {"densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
+    assert stems == {"scenes", "densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
     stems = {path.stem for path in (runs["lone"] / "plots/pictures").glob("*.png")}
-    assert stems == {"densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
+    assert stems == {"scenes", "densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
+
+
+def test_no_picture_of_a_network_that_did_not_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    artifacts.save_state("data/models/stae", {}, {"skipped": "switched off in params.yaml (detectors)"})
+    assert render_pictures.fitted("stae") == render_pictures.fitted("gradcam") == {}
 
 
 def test_pictures_and_report_are_the_same_bytes_again(runs, monkeypatch) -> None:
@@ -104,6 +110,46 @@ def test_nothing_runs_into_the_margin_or_refers_to_nothing(runs, tmp_path) -> No
     log = typeset.typeset(runs["whole"] / "report/report.tex", tmp_path / "a.pdf", typeset.engine())
     assert typeset.overfull(log, points=5) == []
     assert "There were undefined references" not in log
+
+
+def test_templates_name_parameters_that_there_are() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "report").rglob("*.j2"))
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    facts = report.Facts(ROOT, values)
+    names = set(re.findall(r"param\(\"([^\"]+)\"\)", text))
+    assert len(names) > 30
+    assert {name for name in names if facts.param(name) == name} == set()
+
+
+def test_what_an_alarm_on_every_frame_is_worth(runs) -> None:
+    facts = report.Facts(runs["whole"], VALUES)
+    metrics = facts.metrics["padim"]
+    share = (metrics["tp"] + metrics["fn"]) / metrics["frames"]
+    assert facts.constant["precision"] == pytest.approx(share)
+    assert facts.constant["f1"] == pytest.approx(2 * share / (share + 1))
+    assert facts.false_alarm_rate("padim") == pytest.approx(metrics["fp"] / (metrics["fp"] + metrics["tn"]))
+    facts.metrics["padim"] |= {"fp": 60, "tn": 40}
+    facts.metrics["spade"] |= {"fp": 40, "tn": 60}
+    assert "padim" in facts.restless
+    assert "spade" not in facts.restless
+
+
+def test_confidence_is_that_of_the_folds_that_were_fitted(runs) -> None:
+    facts = report.Facts(runs["whole"], VALUES)
+    assert facts.confidence == {"0": 0.25, "1": 0.25}
+    facts.fusion["chosen"] = {"0": {"rule": "mean", "weights": {}}}
+    assert facts.confidence == {}
+
+
+def test_the_reproduced_methods_beside_what_was_printed(runs) -> None:
+    rows = {row["detector"]: row for row in report.Facts(runs["whole"], VALUES).reproduced}
+    assert {name: row["printed"] for name, row in rows.items()} == {
+        "padim": 0.603,
+        "gradcam": 0.509,
+        "prototypes": 0.797,
+    }
+    assert rows["prototypes"]["paper"] == 0.81
+    assert rows["padim"]["paper"] is None
 
 
 def test_without_tex_the_source_is_there_and_the_pdf_says_what_to_install(runs, tmp_path, monkeypatch, caplog) -> None:

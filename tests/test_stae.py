@@ -5,13 +5,12 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from vad import params as parameters
-from vad import stae, stae_pictures
+from vad import stae
 from vad.errors import UserError
 from vad.frames import Clip, ClipWriter
 from vad.stae_errors import Errors, energy, floors, unexplained
@@ -197,20 +196,6 @@ def test_training_stops_when_the_holdout_no_longer_gains(tmp_path, monkeypatch, 
 def test_clips_that_are_all_too_short_are_an_error(tmp_path):
     with pytest.raises(UserError, match=r"no training clip has 32 frames"):
         stae.fit([make_clip(tmp_path, "01_001", frames=20)], PARAMS, 0)
-
-
-def test_pictures_show_four_rows(tmp_path):
-    state = stae.fit(make_clips(tmp_path), PARAMS, seed=0)
-    detector = stae.Detector(state, PARAMS)
-    clip = make_clip(tmp_path, "01_004")
-    seen = film(clip, clip.stored, 0.1)
-    strips = stae_pictures.strips(detector, seen)
-    assert strips.shape == (4, WINDOW, 128, 128)
-    start = stae_pictures.most_moving(seen)
-    np.testing.assert_array_equal(strips[0], seen.pictures[start : start + WINDOW])
-    np.testing.assert_array_equal(strips[2], seen.pictures[start + WINDOW : start + SPAN])
-    stae_pictures.pictures(detector, clip, tmp_path / "stae.png")
-    assert cv2.imread(str(tmp_path / "stae.png")).shape[0] == 4 * 160
 
 
 def test_a_killed_training_resumes_to_the_weights_of_an_uninterrupted_one(tmp_path, caplog):

@@ -159,7 +159,7 @@ def _side_by_side(parts: list[pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, np
 def leave_one_out(
     panel: Panel, chosen: dict[int, fusion.Rule], protocol: Protocol, params: fusion.Params, seed: int
 ) -> dict[str, float]:
-    """What each detector adds: AUC of ``fusion`` minus its AUC when the detector is left out and all is chosen anew."""
+    """What each detector adds: AUC of ``fusion`` minus its AUC when the detector is left out and all is fitted anew."""
     full = panel.roc_auc(chosen)
     if len(panel.detectors) < 2 or not np.isfinite(full):
         return {}

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from vad.frames import Clip, FrameStore
-from vad.names import title
 from vad.overlay import blend, span
 from vad.style import WIDTH, grid, save
 
@@ -55,7 +54,7 @@ def draw(
     ceiling = max(rows["shown"].quantile(0.999), 1.0)
 
     height = _height(clips, wanted) * (WIDTH / count - 0.1)
-    figure, axes = grid(len(KINDS) * count, count, (0, height), (0.08, 0.2), (0.02, 0.02, 0.38, 0.02))
+    figure, axes = grid(len(KINDS) * count, count, (0, height), (0.08, 0.2), (0.02, 0.02, 0.2, 0.02))
     lines = [axes[start : start + count] for start in range(0, len(axes), count)]
     for line, (kind, part) in zip(lines, chosen.items(), strict=True):
         for position, axis in enumerate(line):
@@ -68,7 +67,6 @@ def draw(
             axis.imshow(_example(row, clips[row["clip"]], store, maps[row["clip"]], limits, opacity, ceiling))
             prefix = f"{kind}: " if position == 0 else ""
             axis.set_title(f"{prefix}{row['clip']}, frame {row['frame']}", fontsize=6.5, pad=2)
-    figure.suptitle(title(detector), fontsize=8, x=0.003, y=0.995, ha="left", va="top")
     save(figure, path, dpi)
     return True
 
@@ -85,13 +83,14 @@ def _example(row, clip: Clip, store: FrameStore, maps: dict, limits, opacity: fl
     overlay = blend(image, maps[int(row["frame"])], limits, opacity) if int(row["frame"]) in maps else image
     height = round(TILE * image.shape[0] / image.shape[1])
     frame = cv2.resize(image, (TILE, height), interpolation=cv2.INTER_AREA)
-    _outline(frame, clip, store, int(row["frame"]))
+    outline(frame, clip, store, int(row["frame"]))
     overlay = cv2.resize(overlay, (TILE, height), interpolation=cv2.INTER_AREA)
     gap = np.full((height, 6, 3), 255, np.uint8)
     return np.hstack([frame, gap, overlay, gap, _bar(row, height, ceiling)])
 
 
-def _outline(frame: np.ndarray, clip: Clip, store: FrameStore, number: int) -> None:
+def outline(frame: np.ndarray, clip: Clip, store: FrameStore, number: int) -> None:
+    """Draw the contour of the mask of ``clip``'s frame ``number`` into ``frame`` (h, w, 3), where there is one."""
     masks = store.masks(clip.name)
     if masks is None:
         return

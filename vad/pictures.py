@@ -12,10 +12,11 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from vad.names import ordered, title
 from vad.params import Section
-from vad.style import ABNORMAL, INK, MAIN, NORMAL, QUIET, WIDTH, grid, plt, save
+from vad.style import ABNORMAL, INK, MAIN, NORMAL, QUIET, WIDTH, grid, legend, plt, save
 
 KDE_FRAMES = 1500  # frames per class that a density is estimated from
 CURVE_POINTS = 400
+BINS = 25  # of the histograms
 
 
 class Params(Section):
@@ -30,30 +31,30 @@ class Params(Section):
 
 
 def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
-    """Kernel density of the smoothed score by class, one small panel per detector.
+    """Histogram and kernel density of the smoothed score by class, one small panel per detector, on one scale.
 
     Args:
         table: the test frames with ``shown`` and ``level`` (``vad.scale``).
     """
     names = ordered(table["detector"])
-    figure, axes = grid(len(names), 5, (0, 0.6), (0.15, 0.42), (0.1, 0.1, 0.45, 0.4))
+    figure, axes = grid(len(names), 5, (0, 0.6), (0.15, 0.28), (0.1, 0.1, 0.45, 0.4), sharex=True)
+    low, high = np.quantile(table["shown"], [0.002, 0.995])
+    low, high = min(low, -1.3) - 0.2, max(high, 1.3) + 0.2
+    places, bins = np.linspace(low, high, 160), np.linspace(low, high, BINS + 1)
     for axis, name in zip(axes, names, strict=True):
         rows = table[table["detector"] == name]
-        low, high = np.quantile(rows["shown"], [0.002, 0.99])
-        places = np.linspace(low - 0.3, max(high, 1.3), 160)
         for label, colour in ((0, NORMAL), (1, ABNORMAL)):
-            density = _density(rows.loc[rows["label"] == label, "shown"].to_numpy(), places)
-            axis.fill_between(places, density, color=colour, alpha=0.25, linewidth=0)
-            axis.plot(places, density, color=colour, label=("normal", "abnormal")[label])
-        if np.isfinite(level := rows["level"].median()) and level < places[-1]:
+            values = rows.loc[rows["label"] == label, "shown"].to_numpy()
+            axis.hist(np.clip(values, low, high), bins, density=len(values) > 0, color=colour, alpha=0.3)
+            axis.plot(places, _density(values, places), color=colour, label=("normal", "abnormal")[label])
+        if np.isfinite(level := rows["level"].median()) and level < high:
             axis.axvline(level, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), label="threshold")
         axis.set_title(title(name))
+        axis.set_xlim(low, high)
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
-        axis.set_ylim(bottom=0)
-    figure.supxlabel("score", fontsize=7.5)
-    handles = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="upper right", ncols=3)
+    figure.supxlabel("score, decimal log odds", fontsize=7.5)
+    legend(figure, axes)
     save(figure, path, dpi, vector=True)
 
 

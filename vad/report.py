@@ -8,24 +8,18 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 import pydantic
 import yaml
 
-from vad import provenance
-from vad.latex import NONE, Tex, environment
+from vad import costs, overview, provenance
+from vad.latex import Tex, environment
 from vad.names import ordered, title
 from vad.params import Section
-from vad.results import METRICS, TIMINGS, read_json, read_metrics, read_table, read_timings
+from vad.results import METRICS, TIMINGS, Known, known, read_json, read_metrics, read_table, read_timings
 
 DATA = Path("data")
 PICTURES = Path("plots/pictures")
 TEMPLATES = Path("report")
-
-
-MOST_SCENES = 20  # listed one by one
-FITTED_BY = {"gradcam": "reference_cams", "stae": "train_stae"}  # where the stage is not fit_<detector>
-SHARED = {"prototypes": "embed", "zeroshot": "embed", "objects": "extract_objects", "object_ae": "extract_objects"}
 
 
 class Params(Section):
@@ -33,18 +27,6 @@ class Params(Section):
 
     title: str = pydantic.Field(min_length=1)
     authors: list[str]
-
-
-class Known(dict):
-    """A JSON object in which what nobody wrote is None: templates print it as a dash."""
-
-    def __missing__(self, key: str) -> None:
-        return None
-
-
-def known(entries: dict[str, object]) -> dict[str, Known]:
-    """The objects among ``entries``."""
-    return {name: Known(own) for name, own in entries.items() if isinstance(own, dict)}
 
 
 class Facts:
@@ -84,6 +66,34 @@ class Facts:
         widths = [own["roc_auc_high"] - own["roc_auc_low"] for own in self.metrics.values() if own.get("roc_auc_low")]
         return max(widths, default=None)
 
+    @property
+    def surpass_chance(self) -> list[str]:
+        """Single detectors whose interval of the micro AUC lies above one half."""
+        return [name for name in self.singles if (self.metrics[name]["roc_auc_low"] or 0) > 0.5]
+
+    @property
+    def constant(self) -> dict[str, float]:
+        """What an alarm on every frame reaches: precision and average precision, F1."""
+        test = self.dataset["test"]
+        share = test["abnormal"] / test["frames"]
+        return {"precision": share, "f1": 2 * share / (1 + share)}
+
+    def false_alarm_rate(self, detector: str) -> float | None:
+        """Share of normal frames above the detector's threshold."""
+        false, quiet = (self.metrics[detector][key] for key in ("fp", "tn"))
+        return None if false is None or not false + quiet else false / (false + quiet)
+
+    @property
+    def restless(self) -> list[str]:
+        """Detectors that are in alarm for more than half of the normal frames."""
+        return [name for name in self.ranked if (self.false_alarm_rate(name) or 0) > 0.5]
+
+    @property
+    def confidence(self) -> dict[str, float]:
+        """How far ``fusion`` moved from the plain mean towards fitted weights, 0 to 1, by fold; of fitted folds."""
+        chosen = self.fusion["chosen"] or {}
+        return {fold: choice["confidence"] for fold, choice in chosen.items() if "confidence" in choice}
+
     def param(self, key: str) -> object:
         """A value of params.yaml by its dotted name, lists joined; the name itself where it is not there."""
         value = self.values
@@ -99,37 +109,20 @@ class Facts:
 
     @property
     def dataset(self) -> dict:
-        """name; rows by split and scene with a total each: split, scene, clips, frames, abnormal, size, fps."""
-        manifest = read_table(self.root / DATA / "manifest.csv")
-        rows, totals = [], {}
-        for split in ("train", "test"):
-            part = manifest[manifest["split"] == split]
-            scenes = list(part.groupby("scene", sort=True))
-            totals[split] = _overview(split, "all", part)
-            rows += [_overview(split, scene, clips) for scene, clips in scenes] if len(scenes) <= MOST_SCENES else []
-            rows += [totals[split]] if len(scenes) > 1 else []
+        """name, and the counts of ``vad.overview.dataset``."""
         root = self.values.get("data", {}).get("root", "")
-        return {
-            "name": Path(str(root)).name or "the data",
-            "rows": rows,
-            "train": totals["train"],
-            "test": totals["test"],
-        }
+        counts = overview.dataset(read_table(self.root / DATA / "manifest.csv"))
+        return {"name": Path(str(root)).name or "the data", **counts}
 
     @property
     def roles(self) -> list[dict]:
-        """The sample's roles: role, label, wanted (None: all that there are), drawn."""
-        table = read_table(self.root / DATA / "sample.csv")
-        return [{key: _known(value) for key, value in row.items()} for row in table.to_dict("records")]
+        """The sample's roles, see ``vad.overview.roles``."""
+        return overview.roles(read_table(self.root / DATA / "sample.csv"))
 
     @property
     def quality(self) -> list[dict]:
-        """Corrupted frames by problem and action: problem, action, frames, clips."""
-        table = read_table(self.root / DATA / "input_quality.csv")
-        if table.empty:
-            return []
-        groups = table.groupby(["problem", "action"], as_index=False)
-        return groups.agg(frames=("frame", "size"), clips=("clip", "nunique")).to_dict("records")
+        """Corrupted frames, see ``vad.overview.quality``."""
+        return overview.quality(read_table(self.root / DATA / "input_quality.csv"))
 
     @property
     def leak(self) -> dict[str, dict]:
@@ -138,9 +131,14 @@ class Facts:
 
     @property
     def levels(self) -> dict[str, Known]:
-        """Zero-shot decisions: ``frame``, ``segment``, ``video`` -> precision, recall, f1, tp, fp, fn, tn."""
+        """Zero-shot decisions: ``frame``, ``segment``, ``video`` -> precision, recall, f1, tp, fp, fn, tn, paper.
+
+        ``paper`` is the F1 with thresholds from the very labels that are judged.
+        """
         found = read_json(self.root / DATA / "zeroshot/levels.json")
-        return known({level: found[level] for level in ("frame", "segment", "video") if level in found})
+        leak = found.get("f1_leak", {})
+        levels = {name: found[name] for name in ("frame", "segment", "video") if name in found}
+        return known({name: {**own, "paper": leak.get(name, {}).get("paper")} for name, own in levels.items()})
 
     @property
     def prompts(self) -> list[dict]:
@@ -157,34 +155,29 @@ class Facts:
         """Figures of the literature: report/published.yaml."""
         return [Known(own) for own in yaml.safe_load((self.root / TEMPLATES / "published.yaml").read_text())]
 
-    def published_for(self, detector: str) -> float | None:
-        """What the reproduced paper printed for ``detector``."""
-        return next((own["value"] for own in self.published if own["reproduces"] == detector), None)
+    @property
+    def reproduced(self) -> list[Known]:
+        """The reproduced paper's methods: detector, printed (its AUC), clean and paper (the leak here), ms (its cost).
 
-    def cost(self, detector: str) -> dict:
-        """What the detector cost; None where it was not recorded.
-
-        Returns:
-            fit_seconds, fit_frames; score_ms and shared_ms, per frame: scoring, and the stage before it whose result
-            several detectors share (embeddings, objects); peak_mib, the largest of them.
+        Empty where none of them ran.
         """
-        fit = self.timings.get(FITTED_BY.get(detector, f"fit_{detector}"), Known())
-        scored = self.timings.get(f"score@{detector}", Known())
-        shared = self.timings.get(SHARED.get(detector, ""), Known())
-        peaks = [own["peak_mib"] for own in (fit, scored, shared) if own["peak_mib"]]
-        return {
-            "fit_seconds": fit["seconds"],
-            "fit_frames": fit["frames"] or None,
-            "score_ms": _per_frame(scored),
-            "shared_ms": _per_frame(shared),
-            "peak_mib": max(peaks, default=None),
-        }
+        rows = [
+            Known(
+                detector=own["reproduces"],
+                printed=own["value"],
+                clean=self.leak.get(own["reproduces"], Known())["clean"],
+                paper=self.leak.get(own["reproduces"], Known())["paper"],
+                ms=costs.cost(own["reproduces"], self.timings)["ms"],
+            )
+            for own in self.published
+            if own["reproduces"]
+        ]
+        return rows if any(row["detector"] in self.metrics for row in rows) else []
 
     @property
-    def costs(self) -> dict[str, dict]:
+    def costs(self) -> dict[str, Known]:
         """What is known of the single detectors' costs, by detector, the highest micro AUC first."""
-        costs = {name: self.cost(name) for name in self.singles}
-        return {name: own for name, own in costs.items() if any(value is not None for value in own.values())}
+        return costs.costs(self.singles, self.timings)
 
     @property
     def event_types(self) -> dict[str, dict]:
@@ -220,9 +213,11 @@ class Facts:
         return sorted(path.name for path in (self.root / DATA / "videos").glob("*.mp4"))
 
     @property
-    def parameters(self) -> list[tuple[str, str]]:
-        """params.yaml, flattened: dotted name, value."""
-        return list(_flat(self.values))
+    def parameters(self) -> dict[str, list[tuple[str, str]]]:
+        """params.yaml by section: (name, value) of each; what stands outside a section is under ``""``."""
+        plain = {key: value for key, value in self.values.items() if not isinstance(value, dict)}
+        sections = {"": plain} | {key: value for key, value in self.values.items() if isinstance(value, dict)}
+        return {name: list(_flat(values)) for name, values in sections.items() if values}
 
     @property
     def provenance(self) -> dict:
@@ -239,28 +234,6 @@ class Facts:
         """The templates that describe what ran, ``methods/<detector>.tex.j2``; all fusions share fusion.tex.j2."""
         names = dict.fromkeys("fusion" if name.startswith("fusion") else name for name in self.detectors)
         return [f"methods/{name}.tex.j2" for name in names if (folder / f"methods/{name}.tex.j2").exists()]
-
-
-def _overview(split: str, scene: str, clips: pd.DataFrame) -> dict:
-    sizes = clips.groupby(["width", "height"]).size()
-    return {
-        "split": split,
-        "scene": scene,
-        "clips": len(clips),
-        "frames": int(clips["frames"].sum()),
-        "abnormal": int(clips["abnormal_frames"].sum()),
-        "seconds": float((clips["frames"] / clips["fps"]).sum()),
-        "size": f"{sizes.idxmax()[0]:.0f} x {sizes.idxmax()[1]:.0f}" if len(sizes) else NONE,
-    }
-
-
-def _per_frame(cost: Known) -> float | None:
-    """Milliseconds per frame of a stage's record."""
-    return 1000 * cost["seconds"] / cost["frames"] if cost["frames"] else None
-
-
-def _known(value: object) -> object:
-    return None if pd.isna(value) else value
 
 
 def _flat(values: dict, prefix: str = "") -> list[tuple[str, str]]:

@@ -9,6 +9,18 @@ METRICS = Path("metrics")
 TIMINGS = Path("data/timings")
 
 
+class Known(dict):
+    """A JSON object in which what nobody wrote is None: templates print it as a dash."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def known(entries: dict[str, object]) -> dict[str, Known]:
+    """The objects among ``entries``."""
+    return {name: Known(own) for name, own in entries.items() if isinstance(own, dict)}
+
+
 def read_metrics(folder: Path = METRICS) -> dict[str, dict]:
     """``metrics/<detector>.json`` by detector; those that did not run hold the one key ``skipped``."""
     files = {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}

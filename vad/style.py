@@ -4,7 +4,7 @@ Colours are Okabe and Ito's (2008).
 """
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ ABNORMAL = "#d55e00"
 MAIN = "#0072b2"
 SECOND = "#009e73"
 QUIET = "#c9ced3"
+SHADE = "#e4e7ea"  # behind what is labelled abnormal
 INK = "#333333"
 SERIES = [MAIN, ABNORMAL, SECOND, "#cc79a7", "#e69f00"]
 
@@ -93,6 +94,15 @@ def grid(
     for axis in flat[max(0, count - used) : count]:  # those with nothing below carry the shared labels
         axis.xaxis.set_tick_params(labelbottom=True)
     return figure, flat[:count]
+
+
+def legend(figure: Figure, axes: Sequence[plt.Axes]) -> None:
+    """One legend for all ``axes``, above them to the right, each label once."""
+    handles: dict[str, object] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(handles.values(), handles.keys(), loc="upper right", ncols=len(handles))
 
 
 def save(figure: Figure, path: Path, dpi: int, vector: bool = False) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from scipy.signal import find_peaks
 
 from vad.names import title
-from vad.style import ABNORMAL, INK, SERIES, grid, save
+from vad.style import INK, SERIES, SHADE, grid, legend, save
 
 
 def stretches(labels: np.ndarray) -> list[tuple[int, int]]:
@@ -64,7 +64,7 @@ def page(
     """
     table = table[table["detector"].isin(detectors)]
     columns = 2 if len(clips) > 1 else 1
-    figure, axes = grid(len(clips), columns, (0, 0.52), (0.15, 0.34), (0.3, 0.1, 0.45, 0.4), sharey=True)
+    figure, axes = grid(len(clips), columns, (0, 0.52), (0.15, 0.34), (0.42, 0.1, 0.45, 0.4), sharey=True)
     top = float(table["shown"].quantile(0.998)) * 1.08
     bottom = float(table["shown"].quantile(0.002)) - 0.2
     groups = dict(tuple(table.groupby(["clip", "detector"])))
@@ -77,11 +77,8 @@ def page(
         axis.set_ylim(min(bottom, -0.3), max(top, 1.3))
         axis.margins(x=0)
     figure.supxlabel("seconds", fontsize=7.5)
-    handles: dict[str, object] = {}
-    for axis in axes:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="upper right", ncols=6)
+    figure.supylabel("score, decimal log odds", fontsize=7.5, x=0.004)
+    legend(figure, axes)
     save(figure, path, dpi, vector=True)
 
 
@@ -94,7 +91,7 @@ def _line(axis: Axes, rows: pd.DataFrame, fps: float, name: str, colour: str, di
     if not first:
         return
     for start, end in stretches(rows["label"].to_numpy()):
-        axis.axvspan(seconds[start], seconds[end - 1] + step, color=ABNORMAL, alpha=0.16, linewidth=0, label="abnormal")
+        axis.axvspan(seconds[start], seconds[end - 1] + step, color=SHADE, linewidth=0, label="abnormal")
     level = rows["level"].median()
     if np.isfinite(level):
         axis.axhline(level, color=INK, linewidth=0.6, linestyle=(0, (3, 2)), label="threshold")
