@@ -51,6 +51,20 @@ def test_stage_makes_a_video_that_browsers_play(run, monkeypatch) -> None:
     assert path.read_bytes() == content
 
 
+def test_the_same_pictures_are_the_same_bytes_whatever_lay_in_memory_before(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    images = [np.tile(np.linspace(90, 170, 200, dtype=np.uint8)[:, None], (248, 1, 3)) for _ in range(40)]
+    for place, image in enumerate(images):
+        image[60:100, 3 * place : 3 * place + 14] = 200
+    contents = set()
+    for _ in range(8):
+        rubbish = [random.integers(0, 256, int(size), dtype=np.uint8) for size in random.integers(1000, 400_000, 60)]
+        del rubbish
+        annotate.write(iter(images), tmp_path / "a.mp4", 25.0, 28)
+        contents.add((tmp_path / "a.mp4").read_bytes())
+    assert len(contents) == 1
+
+
 def test_alarm_reddens_the_border_and_the_cursor_moves(run, monkeypatch) -> None:
     monkeypatch.chdir(run)
     monkeypatch.setattr(
