@@ -15,7 +15,7 @@ from tqdm import tqdm
 from vad import annotate, artifacts, overlay, params, scale, stage
 from vad.errors import UserError
 from vad.frames import FrameStore
-from vad.names import title
+from vad.names import check, title
 from vad.results import read_json, read_table
 
 FOLDER = Path("data/videos")
@@ -26,6 +26,8 @@ def main() -> dict:
     options = parse()
     section = params.section("annotate", annotate.Params)
     table = scale.shown(pd.read_parquet("data/fused.parquet"), read_json(Path("data/thresholds.json")))
+    for key in ("detector", "maps"):
+        check([getattr(section, key)], list(table["detector"].unique()), f"annotate.{key}")
     detector = choose(options.detector or section.detector, table, asked=bool(options.detector))
     rows = table[table["detector"] == detector]
     clips = {clip.name: clip for clip in FrameStore().clips("test")}

@@ -35,7 +35,9 @@ def main() -> dict:
         else:
             skipped[name] = _reason(name)
     if not tables:
-        raise UserError(f"no detector scored a test frame ({'; '.join(f'{n}: {why}' for n, why in skipped.items())})")
+        whys = {why: ", ".join(name for name in skipped if skipped[name] == why) for why in skipped.values()}
+        reasons = "; ".join(f"{names}: {why}" for why, names in whys.items())
+        raise UserError(f"no detector scored a test frame ({reasons}); switch on one that can see this data")
 
     members = [name for name in tables if settings.detectors == "all" or name in settings.detectors]
     if unknown := [n for n in settings.detectors if settings.detectors != "all" and n not in {*tables, *skipped}]:

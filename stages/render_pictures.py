@@ -7,7 +7,7 @@ import pandas as pd
 
 from vad import artifacts, panels, params, pictures, scale, scene_pictures, stage, style, timelines
 from vad.frames import FrameStore
-from vad.names import ordered
+from vad.names import check, ordered
 from vad.results import read_json, read_metrics, read_table
 
 FOLDER = Path("plots/pictures")
@@ -20,6 +20,7 @@ def main() -> dict:
     fused = pd.read_parquet("data/fused.parquet")
     table = scale.shown(fused, read_json(Path("data/thresholds.json")))
     names = ordered(table["detector"])
+    check(section.timeline, names, "pictures.timeline")
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
         draw_views(store, section, folder)

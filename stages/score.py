@@ -10,8 +10,7 @@ from vad import artifacts, detectors, stage
 from vad.frames import FrameStore
 
 
-def main() -> dict:
-    name = sys.argv[1]
+def main(name: str) -> dict:
     scored = []
     with artifacts.replacing(Path("data/maps") / name) as folder:
         folder.mkdir()
@@ -28,4 +27,5 @@ def main() -> dict:
 
 
 if __name__ == "__main__":
-    stage.run(main, name=f"score@{sys.argv[1]}")
+    wanted = " ".join(sys.argv[1:])
+    stage.run(lambda: main(wanted), name=f"score@{wanted}")

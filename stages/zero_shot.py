@@ -13,14 +13,15 @@ FOLDER = "data/zeroshot"
 
 def main() -> dict:
     states, meta = artifacts.load_state(detectors.MODELS / "zeroshot")
-    if "skipped" in meta:
-        logging.info("zeroshot does not run: %s", meta["skipped"])
+    sample = pd.read_parquet(detectors.SAMPLE)
+    if reason := meta.get("skipped") or detectors.why_blind("zeroshot", FrameStore(), sample):
+        logging.info("zeroshot does not run: %s", reason)
         with artifacts.replacing(FOLDER) as folder:
             folder.mkdir()
-            artifacts.save_json(folder / "levels.json", {"skipped": meta["skipped"]})
+            artifacts.save_json(folder / "levels.json", {"skipped": reason})
         return {"frames": 0}
     section, common = params.section("segments", segments.Params), params.common()
-    frames = scored_frames(zeroshot.Detector(states["all"], params.section("zeroshot", zeroshot.Params)))
+    frames = scored_frames(zeroshot.Detector(states["all"], params.section("zeroshot", zeroshot.Params)), sample)
     levels, thresholds = segments.decide(frames, section, common.protocol)
     folds = params.section("balance_sample", sampling.Params).folds
     gain = segments.f1_leak(frames, section, folds, params.section("evaluation", evaluation.Params), common.seed)
@@ -37,9 +38,8 @@ def main() -> dict:
     return {"frames": len(levels.frames)}
 
 
-def scored_frames(detector: zeroshot.Detector) -> pd.DataFrame:
+def scored_frames(detector: zeroshot.Detector, sample: pd.DataFrame) -> pd.DataFrame:
     """clip, frame, role, fold, label, score, prompt (its number) of the test and calibration frames."""
-    sample = pd.read_parquet("data/sample.parquet")
     sample = sample[sample["role"].isin(["test", "calibration"])].sort_values(["clip", "frame"], ignore_index=True)
     clips = detectors.clips_of(zeroshot, FrameStore(), sample)
     rows = [

@@ -63,8 +63,8 @@ def load_npy(path: Path) -> np.ndarray:
         return np.load(path, mmap_mode="r")
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path} cannot be read as a NumPy array ({error}); restore it") from None
+    except (ValueError, EOFError, OSError):
+        raise UserError(f"{path} cannot be read as a NumPy array of numbers (.npy, whole); restore it") from None
 
 
 def matlab_script(path: Path, clips: int) -> list[Intervals]:
@@ -174,7 +174,10 @@ def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     except (ValueError, OSError) as error:
-        raise UserError(f"{path} cannot be read as CSV ({' '.join(str(error).split())})") from None
+        raise UserError(
+            f"{path} cannot be read as CSV ({' '.join(str(error).split())}): "
+            f"save it as UTF-8 text, separated by commas, with the header {','.join(columns)}"
+        ) from None
     table.columns = [name.strip().lower().replace(" ", "_") for name in table.columns]
     missing = [name for name in columns if name not in table.columns]
     if missing:

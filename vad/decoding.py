@@ -85,7 +85,7 @@ def _read_picture(file: Path) -> Picture:
     if file.suffix.lower() not in {".jpg", ".jpeg"}:
         return Picture(file, pixels=_decode(data, cv2.IMREAD_ANYCOLOR, file))
     if b"\xff\xd9" not in data:  # JPEG's end marker; the decoder fills what is missing with gray and says nothing
-        raise UserError(f"{file} is truncated; restore the file")
+        raise UserError(f"{file} is truncated or not a JPEG; restore the file")
     return Picture(file, jpeg=data)
 
 

@@ -30,24 +30,44 @@ from vad.protocol import folds, select
 log = logging.getLogger(__name__)
 
 MODELS = Path("data/models")
+SAMPLE = Path("data/sample.parquet")
+
+
+def switched_on(name: str) -> bool:
+    """Whether params.yaml has detector ``name`` run."""
+    known = params.switches()
+    if name not in known:
+        raise UserError(f"unknown detector '{name}'; params.yaml (detectors) has {', '.join(known)}")
+    return known[name]
 
 
 def module(name: str) -> ModuleType:
     """The module of detector ``name``."""
-    known = params.read_file()["detectors"]
-    if name not in known:
-        raise UserError(f"unknown detector '{name}'; choose from {', '.join(known)}")
+    switched_on(name)
     return importlib.import_module(f"vad.{name}")
 
 
 def why_not(name: str, store: FrameStore) -> str | None:
     """Why a detector does not run here, in a few words; None when it does."""
-    if not params.read_file()["detectors"].get(name):
+    if not switched_on(name):
         return "switched off in params.yaml (detectors)"
     source = module(name).SOURCE
     if source == "tracks":
         return None if len(store.linked_tracks) else "the data set has no person tracks"
     return None if store.has_pixels else "the data set has no pixels, only tracks"
+
+
+def why_blind(name: str, store: FrameStore, sample: pd.DataFrame) -> str | None:
+    """Why a detector of pixels cannot run where only some clips have them; None when it can."""
+    detector = module(name)
+    if detector.SOURCE == "tracks":
+        return None
+    for fold in folds(sample, detector.ROLE, detector.LABELLED, params.common().protocol):
+        normal = fold.score[fold.score["role"] == "calibration"]
+        for rows, use in ((fold.fit, "be fitted on"), (normal, "be compared with")):
+            if len(rows) and not rows["clip"].isin(store.with_pixels).any():
+                return f"none of the clips to {use} has pixels"
+    return None
 
 
 def fit(name: str) -> dict:
@@ -57,13 +77,13 @@ def fit(name: str) -> dict:
         ``{"frames": n}``, the frames it was fitted on, for the record of costs.
     """
     store = FrameStore()
-    if reason := why_not(name, store):
+    sample = pd.read_parquet(SAMPLE)
+    if reason := why_not(name, store) or why_blind(name, store, sample):
         log.info("%s does not run: %s", name, reason)
         save(name, {}, {"skipped": reason})
         return {"frames": 0}
     detector, common = module(name), params.common()
     section = params.section(name, detector.Params)
-    sample = pd.read_parquet("data/sample.parquet")
     states, seen = {}, 0
     for fold in folds(sample, detector.ROLE, detector.LABELLED, common.protocol):
         clips = clips_of(detector, store, fold.fit)
@@ -91,10 +111,10 @@ def needs(detector: ModuleType) -> tuple:
 
 
 def clips_of(detector: ModuleType, store: FrameStore, rows: pd.DataFrame) -> list[Clip]:
-    """The clips that ``rows`` name, with the tracks or the embeddings that the detector looks at."""
-    clips = select(store, rows)
+    """The clips that ``rows`` name and the detector can see, with the tracks or the embeddings that it looks at."""
     if detector.SOURCE == "tracks":
-        return with_tracks(clips, store)
+        return with_tracks(select(store, rows, pixels=False), store)
+    clips = select(store, rows)
     if detector.SOURCE != "embeddings":
         return clips
     from vad.semantic import with_embeddings
@@ -123,12 +143,12 @@ def score(name: str, store: FrameStore) -> Iterator[Scored]:
     """Score the test and calibration frames of every clip with the fold's own state."""
     detector, common = module(name), params.common()
     states, meta = artifacts.load_state(MODELS / name)
-    if "skipped" in meta:
-        log.info("%s does not run: %s", name, meta["skipped"])
+    sample = pd.read_parquet(SAMPLE)
+    if reason := meta.get("skipped") or why_blind(name, store, sample):
+        log.info("%s does not run: %s", name, reason)
         return
     section = params.section(name, detector.Params)
     shared = needs(detector)
-    sample = pd.read_parquet("data/sample.parquet")
     plan = folds(sample, detector.ROLE, detector.LABELLED, common.protocol)
     with tqdm(total=sum(len(fold.score) for fold in plan), desc=f"score {name}", unit="frame") as bar:
         for fold in plan:

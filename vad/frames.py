@@ -138,13 +138,14 @@ class FrameStore:
         return pd.read_parquet(path) if path.exists() else self.tracks
 
     @cached_property
-    def has_pixels(self) -> bool:
-        """Whether both splits have clips with frames; False for a data set of tracks and labels alone.
+    def with_pixels(self) -> set[str]:
+        """Names of the clips that have frames; the others are known by their tracks alone and have the path None."""
+        return {path.stem for path in (self.folder / "frames").glob("*.zip")}
 
-        In a data set where only some clips have frames, the others have the path None.
-        """
-        stored = {path.stem for path in (self.folder / "frames").glob("*.zip")}
-        with_frames = self.manifest["clip"].isin(stored)
+    @cached_property
+    def has_pixels(self) -> bool:
+        """Whether both splits have clips with frames; False for a data set of tracks and labels alone."""
+        with_frames = self.manifest["clip"].isin(self.with_pixels)
         return set(self.manifest["split"][with_frames]) == {"train", "test"}
 
     def masks(self, clip: str) -> np.ndarray | None:

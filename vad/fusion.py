@@ -39,6 +39,13 @@ class Params(Section):
     detectors: Literal["all"] | list[str]
     ridge: float = pydantic.Field(gt=0, le=1000)
 
+    @pydantic.field_validator("detectors", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+            raise ValueError("should be all, or a list of detectors such as [padim, motion]")
+        return value
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -26,7 +26,7 @@ SCENE_IN_NAME = re.compile(r"(\d\d)_\d{2,4}")  # ShanghaiTech's 01_0014 is scene
 class Params(Section):
     """Section ``data`` of params.yaml: which data set, and what of it cannot be seen from the files."""
 
-    root: str
+    root: str = pydantic.Field(min_length=1)
     layout: Literal["auto", "shanghaitech", "ucsd", "frames", "avenue", "folder"]
     fps: float | None = pydantic.Field(gt=0, le=1000)
 

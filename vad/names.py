@@ -1,5 +1,10 @@
 """What people read instead of a detector's key in tables and figures. A detector without an entry shows its key."""
 
+from collections.abc import Sequence
+
+from vad import params
+from vad.errors import UserError
+
 NAMES = {
     "padim": "PaDiM",
     "gradcam": "Grad-CAM/SSIM",
@@ -20,6 +25,17 @@ NAMES = {
     "fusion_logistic": "Fusion, logistic",
     "fusion": "Fusion",
 }
+
+
+def check(wanted: Sequence[str], ran: Sequence[str], key: str) -> None:
+    """Refuse what is no detector at all; one that merely did not run on this data is not a mistake.
+
+    Args:
+        ran: detectors that left scores; key: parameter that names the ``wanted`` ones.
+    """
+    for name in wanted:
+        if name not in ran and name not in NAMES and name not in params.switches():
+            raise UserError(f"{params.PARAMS_FILE}: {key}: there is no detector '{name}'; choose from {', '.join(ran)}")
 
 
 def title(detector: str) -> str:

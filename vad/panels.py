@@ -42,8 +42,8 @@ def draw(
         whether there was anything to draw: maps, pixels and a threshold.
     """
     files = {file.stem: file for file in sorted((MAPS / detector).glob("*.npz"))}
-    rows = rows[rows["clip"].isin(files)]
-    if rows.empty or not rows["alarm"].any() or not store.has_pixels:
+    rows = rows[rows["clip"].isin(files.keys() & store.with_pixels)]
+    if rows.empty or not rows["alarm"].any():
         return False
     chosen = choose(rows, count)
     clips = {clip.name: clip for clip in store.clips("test")}

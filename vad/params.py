@@ -37,14 +37,16 @@ def read_file(path: Path = PARAMS_FILE) -> dict:
     """The whole file as a dictionary.
 
     Raises:
-        UserError: the file is missing, is not YAML or is not a mapping.
+        UserError: the file is missing, cannot be read, is not YAML or is not a mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text())
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing: run from the project's root, or restore it with 'git checkout {path}'"
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a text file ({error}); restore it with 'git checkout {path}'") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -60,6 +62,24 @@ def section(name: str, model: type[S], path: Path = PARAMS_FILE) -> S:
     return validate(values[name], model, f"{path}: {name}")
 
 
+def switches(path: Path = PARAMS_FILE) -> dict[str, bool]:
+    """Section ``detectors``: by name, each a module of this package, whether it runs.
+
+    Raises:
+        UserError: there is no such detector, or its switch is not true or false.
+    """
+    values = read_file(path).get("detectors")
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: detectors must hold 'name: true' or 'name: false' for each, found {values!r}")
+    known = [name for name in values if (Path(__file__).parent / f"{name}.py").exists()]
+    for name, runs in values.items():
+        if name not in known:
+            raise UserError(f"{path}: detectors.{name} is not a detector; choose from {', '.join(known)}")
+        if not isinstance(runs, bool):
+            raise UserError(f"{path}: detectors.{name} = {runs!r}: should be true or false")
+    return values
+
+
 def common(path: Path = PARAMS_FILE) -> Common:
     """``seed`` and ``protocol``."""
     values = read_file(path)
@@ -68,6 +88,8 @@ def common(path: Path = PARAMS_FILE) -> Common:
 
 def validate(values: object, model: type[S], where: str) -> S:
     """``values`` as ``model``; the first thing wrong with them becomes one line that names the key and the way out."""
+    if not isinstance(values, dict):
+        raise UserError(f"{where} must hold 'key: value' pairs ({', '.join(model.model_fields)}), found {values!r}")
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:

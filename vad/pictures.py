@@ -66,7 +66,10 @@ def _density(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def roc(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> None:
-    """The ROC curve of each detector, the others in gray behind it; AUC with its interval from ``metrics``."""
+    """The ROC curve of each detector, the others in gray behind it; AUC with its interval from ``metrics``.
+
+    Nothing is drawn of a detector whose frames are all of one class, and no file is written where none is left.
+    """
 
     def curve(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         false_positives, true_positives, _ = roc_curve(rows["label"], rows["shown"])
@@ -76,7 +79,7 @@ def roc(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> 
 
 
 def precision_recall(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> None:
-    """The precision-recall curve of each detector; average precision from ``metrics``."""
+    """The precision-recall curve of each detector, as :func:`roc`; average precision from ``metrics``."""
 
     def curve(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         precision, recall, _ = precision_recall_curve(rows["label"], rows["shown"])
@@ -86,7 +89,10 @@ def precision_recall(table: pd.DataFrame, metrics: dict[str, dict], path: Path, 
 
 
 def _curves(table, metrics, key, curve, axis_names, path: Path, dpi: int) -> None:
-    names = ordered(table["detector"])
+    classes = table.groupby("detector")["label"].nunique()
+    names = ordered(classes.index[classes == 2])
+    if not names:
+        return
     lines = {name: _thin(*curve(table[table["detector"] == name])) for name in names}
     others = [np.column_stack(line) for line in lines.values()]
     side = (WIDTH - 1.1) / 5

@@ -43,13 +43,18 @@ def folds(sample: pd.DataFrame, role: str, labelled: bool, protocol: Protocol) -
     ]
 
 
-def select(store: FrameStore, rows: pd.DataFrame) -> list[Clip]:
-    """The clips that ``rows`` (clip, frame) name, in name order, restricted to those frames."""
+def select(store: FrameStore, rows: pd.DataFrame, pixels: bool = True) -> list[Clip]:
+    """The clips that ``rows`` (clip, frame) name, in name order, restricted to those frames.
+
+    Args:
+        pixels: leave out the clips that are known by their tracks alone.
+    """
     frames = rows.groupby("clip")["frame"]
     wanted = {clip: group.to_numpy() for clip, group in frames}
-    return [clip.only(wanted[clip.name]) for clip in store.clips() if clip.name in wanted]
+    clips = [clip for clip in store.clips() if clip.name in wanted and (clip.path is not None or not pixels)]
+    return [clip.only(wanted[clip.name]) for clip in clips]
 
 
 def fit_clips(store: FrameStore, sample: pd.DataFrame, role: str) -> list[Clip]:
-    """The clips of one role, restricted to its frames."""
+    """The clips of one role that have pixels, restricted to its frames."""
     return select(store, sample[sample["role"] == role])

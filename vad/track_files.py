@@ -8,6 +8,7 @@ import pandas as pd
 from vad.errors import UserError
 
 COLUMNS = ["frame", "track", "x1", "y1", "x2", "y2"]
+LARGEST = 1e9  # that a frame number, an identity or a coordinate may be
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -23,12 +24,12 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         UserError: a row does not fit the format.
     """
-    text = path.read_text()
-    first = text.split("\n", 1)[0]
     try:
-        boxes = _motchallenge(text) if "," in first else _corners(text)
-    except ValueError as error:
-        raise UserError(f"{path} is not a track file (data/README.md shows both formats): {error}") from None
+        text = path.read_text(encoding="utf-8-sig")
+        boxes = _motchallenge(text) if "," in text.split("\n", 1)[0] else _corners(text)
+    except (ValueError, OSError) as error:
+        reason = str(error).split(";")[0]  # NumPy's advice on its own arguments comes after
+        raise UserError(f"{path} is not a track file (data/README.md shows both formats): {reason}") from None
     table = pd.DataFrame(boxes[:, 2:], columns=COLUMNS[2:], dtype=np.float32)
     table.insert(0, "frame", boxes[:, 0].astype(np.int64))
     table.insert(1, "track", boxes[:, 1].astype(np.int64))
@@ -60,4 +61,9 @@ def _numbers(text: str, delimiter: str | None, least: int) -> np.ndarray:
     rows = np.loadtxt(lines, delimiter=delimiter, ndmin=2)
     if rows.shape[1] < least:
         raise ValueError(f"found {rows.shape[1]} columns, at least {least} are needed")
+    strange = ~(np.abs(rows) < LARGEST).all(axis=1)  # NaN too
+    if strange.any():
+        raise ValueError(
+            f"box {strange.argmax() + 1} has a number that is none or too large: {lines[strange.argmax()]}"
+        )
     return rows
