@@ -62,3 +62,17 @@ def test_a_broken_file_is_one_line(tmp_path, text, line):
 def test_a_missing_file_says_how_to_get_it_back(tmp_path):
     with pytest.raises(UserError, match="git checkout"):
         params.read_file(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("detectors", "line"),
+    [
+        ("{padim: true, padmi: true}", r"detectors\.padmi is not a detector; choose from padim$"),
+        ("{padim: ja}", r"detectors\.padim = 'ja': should be true or false"),
+        ("[padim]", r"detectors must hold 'name: true' or 'name: false'"),
+    ],
+)
+def test_switches_name_detectors_and_are_true_or_false(tmp_path, detectors, line):
+    assert params.switches(write(tmp_path, "detectors: {padim: true, stae: false}\n")) == {"padim": True, "stae": False}
+    with pytest.raises(UserError, match=line):
+        params.switches(write(tmp_path, f"detectors: {detectors}\n"))

@@ -33,7 +33,10 @@ def test_no_boxes(tmp_path: Path) -> None:
         assert table["x1"].dtype == np.float32
 
 
-@pytest.mark.parametrize("text", [HEADER + "1 2 3\n", HEADER + "1 2 x 4 5 6 7\n", "1,2,3\n", "hello\n"])
+@pytest.mark.parametrize(
+    "text",
+    [HEADER + "1 2 3\n", HEADER + "1 2 x 4 5 6 7\n", "1,2,3\n", "hello\n", "1,1,0,0,nan,5\n", "1e300,1,0,0,5,5\n"],
+)
 def test_malformed(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(UserError, match=r"a.txt is not a track file") as error:
