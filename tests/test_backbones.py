@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -149,9 +151,22 @@ def test_failed_download_says_what_from_where_and_the_way_out(monkeypatch):
 
     monkeypatch.setattr("torchvision.models.resnet18", offline)
     with pytest.raises(
-        UserError, match=r"resnet18 .*download\.pytorch\.org.*backbone\.name=efficientnet_lite0.*backbone\.weights"
+        UserError, match=r"backbone\.name = 'resnet18' .*download\.pytorch\.org.*efficientnet_lite0.*backbone\.weights"
     ):
         backbones.load(params(name="resnet18"))
+
+
+def test_a_failed_download_is_told_once(monkeypatch, caplog):
+    def offline(*_args, **_kwargs):
+        logging.getLogger("hub").error("trying again")
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("timm.create_model", offline)
+    with pytest.raises(
+        UserError, match=r"encoder\.backbone = 'timm:resnet18' could not be downloaded from the Hugging"
+    ):
+        backbones.load(params(name="timm:resnet18"), key="encoder.backbone")
+    assert not caplog.records
 
 
 def test_unknown_layer_names_the_choices(backbone):

@@ -57,6 +57,12 @@ def test_vectors_are_unit_rows_of_the_named_dimension(encoder):
     np.testing.assert_allclose(np.linalg.norm(np.concatenate([images, texts]), axis=1), 1, atol=1e-5)
 
 
+def test_an_unknown_backbone_names_the_encoders_own_key():
+    encoder = semantic.load(PARAMS.model_copy(update={"backbone": "resnet"}))
+    with pytest.raises(UserError, match=r"encoder\.backbone = 'resnet' is unknown; choose from"):
+        encoder.encode_images(np.zeros((1, 8, 8, 3), np.uint8))
+
+
 def test_combination_by_hand():
     posterior = np.array([[0.5, 0.1, 0.3, 0.1]])
     vectors = np.array([[1.0, 0.0], [9.0, 9.0], [0.0, 1.0], [9.0, 9.0]])

@@ -5,7 +5,6 @@ The network runs as a torch.fx graph, with batch normalisation folded into the c
 layer that is asked for.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -22,8 +21,6 @@ from vad import stage
 from vad.errors import UserError
 from vad.frames import Clip
 from vad.params import Section
-
-log = logging.getLogger(__name__)
 
 NAMES = ("efficientnet_lite0", "resnet18", "timm:<model>")
 BATCH = 16  # frames per forward pass: with more, the activations no longer fit a CPU's cache
@@ -106,16 +103,24 @@ class Backbone:
         return self._graphs[outputs, grad_from]
 
 
-def load(params: Params, device: str | None = None) -> Backbone:
+class _Unusable(Exception):
+    """What is wrong with the named backbone, to be read after its name."""
+
+
+def load(params: Params, device: str | None = None, key: str = "backbone.name") -> Backbone:
     """The backbone that ``params`` names, on ``device`` (by default the one that the environment gives).
+
+    Args:
+        key: the parameter that the name comes from, for messages.
 
     Raises:
         UserError: an unknown name, a download that failed, or weights that do not fit.
     """
     builder = {"efficientnet_lite0": _efficientnet_lite0, "resnet18": _resnet18}.get(params.name, _timm)
-    if builder is _timm and not params.name.startswith("timm:"):
-        raise UserError(f"params.yaml: backbone.name = '{params.name}' is unknown; choose from {', '.join(NAMES)}")
-    net, stages, mean, std = builder(params)
+    try:
+        net, stages, mean, std = builder(params)
+    except _Unusable as error:
+        raise UserError(f"params.yaml: {key} = '{params.name}' {error}") from None
     return Backbone(net, stages, mean, std, params.image_size, device or stage.device())
 
 
@@ -132,7 +137,7 @@ def _efficientnet_lite0(params: Params) -> tuple[nn.Module, dict[str, str], Sequ
     else:
         path, tensors = params.weights, _read_weights(params.weights)
     _fill(net, tensors, path, params.name)
-    return net, _timm_stages(net, params.name), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    return net, _timm_stages(net), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 
 def _resnet18(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float], Sequence[float]]:
@@ -140,7 +145,7 @@ def _resnet18(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float
 
     weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
     if params.weights is None:
-        net = _download(lambda: torchvision.models.resnet18(weights=weights), "resnet18", weights.url)
+        net = _download(lambda: torchvision.models.resnet18(weights=weights), weights.url)
     else:
         net = torchvision.models.resnet18()
         _fill(net, _read_weights(params.weights), params.weights, params.name)
@@ -151,34 +156,36 @@ def _timm(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float], S
     import timm
 
     name = params.name.removeprefix("timm:")
+    if name == params.name:
+        raise _Unusable(f"is unknown; choose from {', '.join(NAMES)}")
     if not timm.is_model(name):
         near = ", ".join(timm.list_models(f"{name[:6]}*")[:5]) or "none; see timm.list_models()"
-        raise UserError(f"params.yaml: backbone.name = 'timm:{name}' is not a model of timm; near it: {near}")
+        raise _Unusable(f"is not a model of timm; near it: {near}")
     if params.weights is None:
-        net = _download(lambda: timm.create_model(name, pretrained=True), name, "the Hugging Face hub (timm)")
+        net = _download(lambda: timm.create_model(name, pretrained=True), "the Hugging Face hub (timm)")
     else:
         net = timm.create_model(name, pretrained=False)
         _fill(net, _read_weights(params.weights), params.weights, params.name)
-    return net, _timm_stages(net, params.name), net.pretrained_cfg["mean"], net.pretrained_cfg["std"]
+    return net, _timm_stages(net), net.pretrained_cfg["mean"], net.pretrained_cfg["std"]
 
 
-def _timm_stages(net: nn.Module, name: str) -> dict[str, str]:
+def _timm_stages(net: nn.Module) -> dict[str, str]:
     """The last module at each stride of 4, 8, 16 and 32 pixels."""
     deepest = {info["reduction"]: info["module"] for info in getattr(net, "feature_info", [])}
     stages = {STRIDES[stride]: module for stride, module in sorted(deepest.items()) if stride in STRIDES}
     if not stages:
-        raise UserError(f"params.yaml: backbone.name = '{name}' has no feature pyramid; choose a convolutional network")
+        raise _Unusable("has no feature pyramid; choose a convolutional network")
     return stages
 
 
-def _download(create: Callable[[], nn.Module], name: str, source: str) -> nn.Module:
+def _download(create: Callable[[], nn.Module], source: str) -> nn.Module:
     try:
-        return create()
+        with stage.quiet():
+            return create()
     except Exception as error:  # torch.hub and the Hugging Face hub raise whatever their transports raise
-        log.debug("download failed", exc_info=True)
-        raise UserError(
-            f"the weights of {name} could not be downloaded from {source} ({type(error).__name__}): go online, or set "
-            "backbone.name=efficientnet_lite0 (its weights are installed) or backbone.weights=<local file>"
+        raise _Unusable(
+            f"could not be downloaded from {source} ({type(error).__name__}): go online, take efficientnet_lite0 (its "
+            "weights are installed) or, for backbone.name, a local file of weights (backbone.weights)"
         ) from None
 
 

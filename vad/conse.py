@@ -48,7 +48,7 @@ class Conse:
     @cached_property
     def _backbone(self) -> backbones.Backbone:
         params = backbones.Params(name=self._params.backbone, weights=None, image_size=self._params.image_size)
-        return backbones.load(params, self._device)
+        return backbones.load(params, self._device, key="encoder.backbone")
 
     @cached_property
     def _sentences(self) -> SentenceTransformer:

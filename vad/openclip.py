@@ -4,7 +4,6 @@ Radford et al. 2021, "Learning Transferable Visual Models From Natural Language 
 ``openai`` is what the reproduced paper used. Pictures are prepared by the model's own transform.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ class OpenClip:
         _check(params)
         self.name = f"open_clip {params.model} ({Path(params.pretrained).name})"
         self._crops, self._device = params.crops, stage.device()
-        with _quiet():
+        with stage.quiet():
             try:
                 # A tag trained with QuickGELU needs it in the model too; open_clip would only warn.
                 tag = open_clip.get_pretrained_cfg(params.model, params.pretrained)
@@ -86,7 +85,7 @@ def _check(params: semantic.Params) -> None:
     if "hf_hub" not in tag:
         return
     try:
-        with _quiet(), _offline():
+        with stage.quiet(), _offline():
             pretrained.download_pretrained(tag)  # already in the cache?
     except FileNotFoundError:
         _reach_hub(params)
@@ -106,17 +105,6 @@ def _reach_hub(params: semantic.Params) -> None:
             f"encoder: {_wanted(params)} was to be downloaded from {hub}, which cannot be reached "
             f"({' '.join(str(error).split()) or type(error).__name__}): {WAY_OUT}"
         ) from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without open_clip's and the hub client's log lines: what goes wrong is said once, by us."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 @contextmanager
