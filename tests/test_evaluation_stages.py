@@ -179,6 +179,13 @@ def test_an_unknown_detector_to_fuse_is_one_line(project):
         fuse.main()
 
 
+@pytest.mark.parametrize("wanted", ["strong", ["strong", 3], None])
+def test_what_is_no_list_of_detectors_is_one_line(project, wanted):
+    write_params({**PARAMS, "fusion": {**PARAMS["fusion"], "detectors": wanted}})
+    with pytest.raises(UserError, match=r"fusion\.detectors = .*: should be all, or a list of detectors such as"):
+        fuse.main()
+
+
 def test_a_score_that_is_not_finite_is_one_line(project):
     scores = pd.read_parquet("data/scores/weak.parquet")
     scores.loc[scores.index[3], "score"] = np.nan
@@ -191,7 +198,11 @@ def test_nothing_scored_is_one_line(project):
     for path in Path("data/scores").glob("*.parquet"):
         if path.stem not in ("absent", "leak"):
             path.unlink()
+    for name in ("absent", "gone"):
+        Path(f"data/models/{name}").mkdir(exist_ok=True)
+        Path(f"data/models/{name}/meta.json").write_text('{"skipped": "switched off"}')
+    Path("data/scores/gone.parquet").write_bytes(Path("data/scores/absent.parquet").read_bytes())
     with pytest.raises(
-        UserError, match=r"no detector scored a test frame \(absent: the data set has no person tracks\)"
+        UserError, match=r"no detector scored a test frame \(absent, gone: switched off\); switch on one"
     ):
         fuse.main()
