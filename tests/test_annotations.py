@@ -40,7 +40,7 @@ def test_labels_other_than_0_and_1(tmp_path: Path) -> None:
 
 def test_unreadable_npy(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(b"not an array")
-    with pytest.raises(UserError, match=r"a.npy cannot be read as a NumPy array"):
+    with pytest.raises(UserError, match=r"a.npy cannot be read as a NumPy array of numbers"):
         annotations.frame_labels(tmp_path / "a.npy", 3, "a")
 
 

@@ -1,41 +1,68 @@
-"""Which detectors run: by their switch, by what the data set has, and by what each role's clips have."""
+"""Fitting and scoring where only some clips have pixels: the others are passed over, and nothing breaks on them."""
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
-from vad import detectors
+from tests import example_run
+from vad import detectors, frames, panels
 from vad.errors import UserError
+from vad.frames import FrameStore
+from vad.protocol import select
 
-ROWS = [("n", "calibration"), ("t", "fit_all"), ("t", "padim"), ("a", "test")]
-SAMPLE = pd.DataFrame([(*row, 0, 0, -1) for row in ROWS], columns=["clip", "role", "frame", "label", "fold"])
+VALUES = {
+    "seed": 0,
+    "protocol": "clean",
+    "detectors": {"motion": True, "stae": False},
+    "motion": {"height": 120, "window": 0.5, "max_fit_frames": 100, "shrinkage": 30},
+}
+ROLES = {"01_001": "fit_all", "02_002": "calibration", "01_0001": "test", "02_0002": "test"}
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FrameStore:
+    """Two training and two test clips; 02_0002 has no frames."""
+    example_run.build(tmp_path, ["motion"], test_clips=2, frames=40)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(VALUES))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(
-        "seed: 0\nprotocol: clean\ndetectors: {padim: true, tracks: true, stae: false}"
-    )
+    Path("data/frames/02_0002.zip").unlink()
+    index = pd.read_parquet("data/frames.parquet")
+    sample = index.assign(role=index["clip"].map(ROLES), fold=0)
+    sample[["clip", "frame", "label", "role", "fold"]].to_parquet("data/sample.parquet")
+    return FrameStore()
 
 
-def store(pixels: str, tracks: int = 0) -> SimpleNamespace:
-    return SimpleNamespace(with_pixels=set(pixels), has_pixels=bool(pixels), linked_tracks=[None] * tracks)
+def test_clips_without_pixels_are_passed_over(store: FrameStore) -> None:
+    detectors.fit("motion")
+    scored = {part.clip.name for part in detectors.score("motion", store)}
+    assert scored == {"01_0001", "02_002"}
+    sample = pd.read_parquet("data/sample.parquet")
+    assert {clip.name for clip in select(store, sample, pixels=False)} == set(ROLES)
 
 
-def test_a_detector_that_cannot_run_says_why():
-    assert detectors.why_not("padim", store("nta")) is None
-    assert detectors.why_not("stae", store("nta")) == "switched off in params.yaml (detectors)"
-    assert detectors.why_not("padim", store("")) == "the data set has no pixels, only tracks"
-    assert detectors.why_not("tracks", store("nta")) == "the data set has no person tracks"
-    assert detectors.why_not("tracks", store("", tracks=1)) is None
-    with pytest.raises(UserError, match=r"unknown detector 'padmi'; params.yaml \(detectors\) has padim, tracks, stae"):
-        detectors.why_not("padmi", store("nta"))
+@pytest.mark.parametrize(("clip", "use"), [("01_001", "fitted on"), ("02_002", "compared with")])
+def test_a_detector_stands_aside_where_it_sees_nothing(store: FrameStore, clip: str, use: str) -> None:
+    Path(f"data/frames/{clip}.zip").unlink()
+    assert detectors.fit("motion") == {"frames": 0}
+    meta = detectors.artifacts.load_state("data/models/motion")[1]
+    assert meta["skipped"] == f"none of the clips to be {use} has pixels"
+    assert list(detectors.score("motion", FrameStore())) == []
 
 
-@pytest.mark.parametrize(("pixels", "use"), [("na", "be fitted on"), ("ta", "be compared with")])
-def test_where_only_some_clips_have_pixels_both_roles_need_one_that_has(pixels, use):
-    assert detectors.why_blind("padim", store("nta"), SAMPLE) is None
-    assert detectors.why_blind("padim", store(pixels), SAMPLE) == f"none of the clips to {use} has pixels"
-    assert detectors.why_blind("tracks", store(pixels), SAMPLE) is None
+def test_no_panel_of_a_clip_without_pixels(store: FrameStore) -> None:
+    rows = pd.DataFrame({"clip": ["02_0002"] * 2, "frame": [0, 1], "label": [0, 1], "alarm": True, "shown": 1.0})
+    assert not panels.draw("motion", rows, store, 1, 0.5, Path("panel"), 50)
+
+
+def test_an_unknown_detector_lists_those_there(store: FrameStore) -> None:
+    with pytest.raises(UserError, match=r"unknown detector 'padm'; params.yaml \(detectors\) has motion, stae"):
+        detectors.fit("padm")
+    assert detectors.why_not("stae", store) == "switched off in params.yaml (detectors)"
+
+
+def test_a_missing_frame_folder_is_a_data_set_of_tracks(store: FrameStore) -> None:
+    for path in Path("data/frames").iterdir():
+        path.unlink()
+    assert detectors.why_not("motion", FrameStore(frames.DATA)) == "the data set has no pixels, only tracks"

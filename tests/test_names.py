@@ -1,10 +1,23 @@
+"""Names of detectors: what people read, and what is no detector at all."""
+
+from pathlib import Path
+
 import pytest
+import yaml
 
 from vad import names
 from vad.errors import UserError
 
 
-def test_a_name_that_is_no_detector_is_refused_and_one_that_did_not_run_is_not():
-    names.check(["padim", "fusion", "stae"], ["padim", "fusion"], "pictures.timeline")
-    with pytest.raises(UserError, match=r"pictures\.timeline: there is no detector 'padmi'; choose from padim, fusion"):
-        names.check(["padim", "padmi"], ["padim", "fusion"], "pictures.timeline")
+def test_a_detector_without_an_entry_shows_its_key() -> None:
+    assert names.title("padim") == "PaDiM"
+    assert names.title("my_own") == "my own"
+    assert names.ordered(["zz", "stae", "padim"]) == ["padim", "stae", "zz"]
+
+
+def test_a_typing_error_is_refused_and_a_detector_that_did_not_run_is_not(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"detectors": {"flow": False}}))
+    names.check(["motion", "flow", "fusion_max", "mine"], ran=["mine", "stae"], key="annotate.maps")
+    with pytest.raises(UserError, match=r"annotate\.maps: there is no detector 'motoin'; choose from mine, stae"):
+        names.check(["motoin"], ran=["mine", "stae"], key="annotate.maps")

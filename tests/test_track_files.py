@@ -35,13 +35,21 @@ def test_no_boxes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [HEADER + "1 2 3\n", HEADER + "1 2 x 4 5 6 7\n", "1,2,3\n", "hello\n", "1,1,0,0,nan,5\n", "1e300,1,0,0,5,5\n"],
-)
+    [
+        HEADER + "1 2 3\n", HEADER + "1 2 x 4 5 6 7\n", "1,2,3\n", "hello\n", "1,1,0,0,5,5\n2,1,0\n",
+        "1,1,nan,0,5,5\n", "1e300,1,0,0,5,5\n", "1,1,0,0,inf,5\n", "\udcbe\udcff",
+    ],
+)  # fmt: skip
 def test_malformed(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a.txt").write_text(text)
+    (tmp_path / "a.txt").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(UserError, match=r"a.txt is not a track file") as error:
         track_files.read(tmp_path / "a.txt")
     assert "\n" not in str(error.value)
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not a track file"):
+        track_files.read(tmp_path)
 
 
 def test_frame_zero_in_motchallenge(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def mask(image: np.ndarray, scene: Background) -> np.ndarray:
     The frame's median offset is taken out first: light drifts over a day without being an object.
     """
     image = image - np.median((image - scene.image)[::CELL, ::CELL])
-    found = cv2.absdiff(image, scene.image).max(axis=2) > CONTRAST * scene.noise
+    red, green, blue = cv2.split(cv2.absdiff(image, scene.image))  # NumPy's maximum over three channels takes 20 times
+    found = cv2.max(cv2.max(red, green), blue) > CONTRAST * scene.noise
     if scene.coloured:
         found &= ~_shadow(image, scene.image)
     found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
