@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import render_pictures, render_report
+from stages import render_insights, render_pictures, render_report
 from tests import example_run
 from vad import artifacts, provenance, report, typeset
 
@@ -44,6 +44,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             patch.chdir(root)
             if name == "whole":  # typeset below
                 patch.setattr(typeset, "engine", lambda: None)
+            render_insights.main()
             render_pictures.main()
             render_report.main()
         made[name] = root
@@ -51,23 +52,24 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_every_picture_that_the_run_has_data_for(runs) -> None:
-    stems = {path.stem for path in (runs["whole"] / "plots/pictures").glob("*.png")}
+    stems = {path.stem for path in (runs["whole"] / "plots").glob("*/*.png")}
     assert stems == {"scenes", "densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
-    stems = {path.stem for path in (runs["lone"] / "plots/pictures").glob("*.png")}
+    stems = {path.stem for path in (runs["lone"] / "plots").glob("*/*.png")}
     assert stems == {"scenes", "densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
 
 
 def test_no_picture_of_a_network_that_did_not_run(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     artifacts.save_state("data/models/stae", {}, {"skipped": "switched off in params.yaml (detectors)"})
-    assert render_pictures.fitted("stae") == render_pictures.fitted("gradcam") == {}
+    assert render_insights.fitted("stae") == render_insights.fitted("gradcam") == {}
 
 
 def test_pictures_and_report_are_the_same_bytes_again(runs, monkeypatch) -> None:
     root = runs["lone"]
-    files = [*sorted((root / "plots/pictures").iterdir()), root / "report/report.tex", root / "report/report.pdf"]
+    files = [*sorted((root / "plots").glob("*/*.p*")), root / "report/report.tex", root / "report/report.pdf"]
     before = {path: path.read_bytes() for path in files}
     monkeypatch.chdir(root)
+    render_insights.main()
     render_pictures.main()
     render_report.main()
     assert [path.name for path in files if path.read_bytes() != before[path]] == []

@@ -18,7 +18,7 @@ from vad.params import Section
 from vad.results import METRICS, TIMINGS, Known, known, read_json, read_metrics, read_table, read_timings
 
 DATA = Path("data")
-PICTURES = Path("plots/pictures")
+PICTURES = (Path("plots/pictures"), Path("plots/insights"))
 TEMPLATES = Path("report")
 
 
@@ -191,14 +191,15 @@ class Facts:
 
     def figure(self, name: str) -> str | None:
         """Path of picture ``name`` from the report's folder, the vector form first; None where it was not drawn."""
-        for suffix in (".pdf", ".png"):
-            if (self.root / PICTURES / f"{name}{suffix}").exists():
-                return f"../{PICTURES.as_posix()}/{name}{suffix}"
+        for folder in PICTURES:
+            for suffix in (".pdf", ".png"):
+                if (self.root / folder / f"{name}{suffix}").exists():
+                    return f"../{folder.as_posix()}/{name}{suffix}"
         return None
 
     def figures(self, prefix: str) -> dict[str, str]:
         """The pictures whose names start with ``prefix``: rest of the name -> path from the report's folder."""
-        found = {path.stem for path in (self.root / PICTURES).glob(f"{prefix}*")}
+        found = {path.stem for folder in PICTURES for path in (self.root / folder).glob(f"{prefix}*")}
         return {name.removeprefix(prefix): self.figure(name) for name in sorted(found)}
 
     @property

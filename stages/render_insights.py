@@ -1,0 +1,67 @@
+"""Draw plots/insights: the data by scene and type of event, and what two networks see. No threshold changes these."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from vad import artifacts, params, pictures, scene_pictures, stage, style
+from vad.frames import FrameStore
+from vad.results import read_table
+
+FOLDER = Path("plots/insights")
+MODELS = Path("data/models")
+
+
+def main() -> dict:
+    section = params.section("pictures", pictures.Params)
+    store, fused = FrameStore(), pd.read_parquet("data/fused.parquet")
+    with artifacts.replacing(FOLDER) as folder, style.style():
+        folder.mkdir()
+        draw_views(store, section, folder)
+        draw_cams(fused[fused["detector"] == "gradcam"], store, section, folder)
+        draw_windows(fused[fused["detector"] == "stae"], store, section, folder)
+    return {}
+
+
+def draw_views(store: FrameStore, section, folder: Path) -> None:
+    if store.has_pixels and (shown := scene_pictures.views(store, read_table(Path("data/events.csv")))):
+        scene_pictures.draw(shown, store, folder / "scenes", section.dpi)
+
+
+def draw_cams(rows: pd.DataFrame, store: FrameStore, section, folder: Path) -> None:
+    """Class activation maps of an ordinary and of the most unusual frame, where Grad-CAM ran."""
+    if not (state := fitted("gradcam")):
+        return
+    from vad import backbones, cam_pictures, gradcam  # PyTorch takes seconds to load
+
+    shown = cam_pictures.examples(rows, [clip for clip in store.clips() if clip.path])
+    if shown:
+        backbone = backbones.load(params.section("backbone", backbones.Params))
+        settings = params.section("gradcam", gradcam.Params)
+        cam_pictures.draw(state, settings, backbone, shown, section.opacity, folder / "cams", section.dpi)
+
+
+def draw_windows(rows: pd.DataFrame, store: FrameStore, section, folder: Path) -> None:
+    """What the spatio-temporal autoencoder makes of a normal window and of the most abnormal one, where it ran."""
+    if not (state := fitted("stae")):
+        return
+    from vad import stae, stae_pictures
+
+    shown = stae_pictures.examples(rows, [clip for clip in store.clips() if clip.path])
+    if shown:
+        detector = stae.Detector(state, params.section("stae", stae.Params))
+        stae_pictures.draw(detector, shown, folder / "stae", section.dpi)
+
+
+def fitted(name: str) -> dict:
+    """The state of a detector that is fitted once; empty where it did not run. PyTorch goes on with one thread."""
+    if not (MODELS / name / "all.safetensors").exists():
+        return {}
+    import torch
+
+    torch.set_num_threads(1)  # sums in one order, the same bytes
+    return artifacts.load_state(MODELS / name)[0]["all"]
+
+
+if __name__ == "__main__":
+    stage.run(main)
