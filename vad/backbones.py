@@ -15,9 +15,8 @@ import pydantic
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from vad import stage
+from vad import folding, stage
 from vad.errors import UserError
 from vad.frames import Clip
 from vad.params import Section
@@ -98,8 +97,11 @@ class Backbone:
                 if name not in self.stages and name != "logits":
                     raise UserError(f"the backbone has no layer '{name}'; choose from {', '.join(self.stages)}")
             graph = _trace(self._net, [self.stages.get(name) for name in outputs], self.stages.get(grad_from))
-            graph = _fold_batch_norm(graph).requires_grad_(False)
-            self._graphs[outputs, grad_from] = graph.to(self.device, memory_format=torch.channels_last)
+            folding.fold_batch_norm(graph)
+            graph = graph.requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+            if self.device == "cpu":
+                folding.fuse_activations(graph)
+            self._graphs[outputs, grad_from] = graph
         return self._graphs[outputs, grad_from]
 
 
@@ -246,24 +248,6 @@ def _trace(net: nn.Module, modules: list[str | None], grad_from: str | None) -> 
 
 def _gradient_leaf(x: torch.Tensor) -> torch.Tensor:
     return x.detach().requires_grad_()
-
-
-def _fold_batch_norm(graph: fx.GraphModule) -> fx.GraphModule:
-    """Fold each batch normalisation that alone follows a convolution into it; timm's keep their activation."""
-    modules = dict(graph.named_modules())
-    for node in graph.graph.nodes:
-        norm = modules.get(node.target) if node.op == "call_module" else None
-        if not isinstance(norm, nn.BatchNorm2d) or node.args[0].op != "call_module":
-            continue
-        conv = modules[node.args[0].target]
-        if not isinstance(conv, nn.Conv2d) or len(node.args[0].users) > 1:
-            continue
-        conv.weight, conv.bias = fuse_conv_bn_weights(
-            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-        )
-        parent, _, name = node.target.rpartition(".")
-        setattr(graph.get_submodule(parent), name, getattr(norm, "act", nn.Identity()))
-    return graph
 
 
 def resample(features: torch.Tensor, grid: int) -> torch.Tensor:
