@@ -6,6 +6,7 @@ python -m stages.annotate_videos --clip 01_0014 --detector padim --out padim.mp4
 import argparse
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,12 @@ def main() -> dict:
     chosen = annotate.telling(rows, section.clips)
     with artifacts.replacing(FOLDER) as folder:
         folder.mkdir()
-        for name in tqdm(chosen, desc="annotate", unit="clip"):
+
+        def render(name: str) -> None:
             annotate.render(clips[name], story(name, detector, rows, section), folder / f"{name}.mp4", section)
+
+        with ThreadPoolExecutor(stage.workers()) as pool:
+            list(tqdm(pool.map(render, chosen), total=len(chosen), desc="annotate", unit="clip"))
     return {"frames": int(rows["clip"].isin(chosen).sum())}
 
 

@@ -1,18 +1,18 @@
-"""Measure every detector and fusion on the test frames.
+"""Measure what every detector and fusion decide on the test frames, and put all metrics together.
 
-In: data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json, data/manifest.csv,
-data/frames.parquet, data/events.csv, data/masks, data/maps. Out: metrics/<detector>.json and plots/data/*.csv.
+In: data/ranking.json, data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json,
+data/manifest.csv, data/events.csv. Out: metrics/<detector>.json and plots/data/*.csv.
 """
 
-import json
 import logging
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, curves, evaluation, fused, localisation, params, scorecard, stage
+from vad import artifacts, curves, evaluation, fused, params, scorecard, stage
 from vad.frames import DATA, FrameStore
+from vad.results import read_json, read_table
 
 logger = logging.getLogger(__name__)
 METRICS, PLOTS = Path("metrics"), Path("plots/data")
@@ -20,32 +20,26 @@ METRICS, PLOTS = Path("metrics"), Path("plots/data")
 
 def main() -> dict:
     settings = params.section("evaluation", evaluation.Params)
-    store = FrameStore()
     table = fused.load(DATA / "fused.parquet")
-    tuned = json.loads((DATA / "thresholds.json").read_text())
-    fusion = json.loads((DATA / "fusion.json").read_text())
-    clips = sorted(table.loc[table["role"] == "test", "clip"].unique())
+    tuned = read_json(DATA / "thresholds.json")
+    fusion = read_json(DATA / "fusion.json")
     setting = scorecard.Setting(
-        params=settings,
-        fps=store.manifest.set_index("clip")["fps"].astype(float).to_dict(),
-        events=pd.read_csv(DATA / "events.csv", dtype={"clip": str, "type": str}),
-        clips=clips,
-        weights=evaluation.resamples(len(clips), settings.resamples, params.common().seed),
+        fps=FrameStore().manifest.set_index("clip")["fps"].astype(float).to_dict(),
+        events=read_table(DATA / "events.csv"),
         merge_seconds=tuned["merge_seconds"],
         per_scene=tuned["per_scene"],
     )
-    masks = localisation.GridMasks(store, settings.map_short_side)
+    ranking = read_json(DATA / "ranking.json")
     metrics = {name: {"skipped": why} for name, why in fusion["skipped"].items()}
     tests = {}
     for name, rows in tqdm(list(table.groupby("detector")), desc="evaluate", unit="detector"):
-        metrics[name] = scorecard.measure(rows, tuned["detectors"][name], setting)
-        metrics[name] |= scorecard.localise(masks.locate(DATA / "maps" / name), settings)
+        metrics[name] = ranking[name] | scorecard.decide(rows, tuned["detectors"][name], setting)
         tests[name] = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
     metrics["fusion"]["leave_one_out"] = fusion["leave_one_out"]
-    _add_levels(metrics, json.loads((DATA / "zeroshot" / "levels.json").read_text()))
-    leak = json.loads((DATA / "leak.json").read_text())
+    _add_levels(metrics, read_json(DATA / "zeroshot" / "levels.json"))
+    leak = read_json(DATA / "leak.json")
     _save(METRICS, ".json", metrics | ({"leak": leak} if leak else {}), artifacts.save_json)
-    _save(PLOTS, ".csv", _plots(tests, metrics, setting), artifacts.save_table)
+    _save(PLOTS, ".csv", _plots(tests, metrics, setting.fps, settings.plot_detectors), artifacts.save_table)
     best = scorecard.best_first(metrics)[0]
     logger.info("best: %s, ROC-AUC %.3f", best, metrics[best].get("roc_auc", float("nan")))
     return {"frames": max(len(test) for test in tests.values())}
@@ -65,10 +59,10 @@ def _save(folder: Path, suffix: str, values: dict, save) -> None:
         stale.unlink()
 
 
-def _plots(tests: dict[str, pd.DataFrame], metrics: dict[str, dict], setting: scorecard.Setting) -> dict:
+def _plots(tests: dict[str, pd.DataFrame], metrics: dict[str, dict], fps: dict[str, float], at_most: int) -> dict:
     order = scorecard.best_first(metrics)
-    shown = sorted(order, key=lambda name: name != "fusion")[: setting.params.plot_detectors]
-    points = curves.timeline_points(len(setting.clips), len(shown))
+    shown = sorted(order, key=lambda name: name != "fusion")[:at_most]
+    points = curves.timeline_points(tests[order[0]]["clip"].nunique(), len(shown))
     parts: dict[str, list] = {"roc": [], "pr": [], "densities": [], "confusion": [], "timeline": []}
     for name in order:
         scores, labels = tests[name]["calibrated"].to_numpy(), tests[name]["label"].to_numpy()
@@ -77,7 +71,7 @@ def _plots(tests: dict[str, pd.DataFrame], metrics: dict[str, dict], setting: sc
             own["roc"] = curves.roc_points(scores, labels)
             own["pr"] = curves.precision_recall_points(scores, labels)
         if name in shown:
-            own["timeline"] = curves.timeline(tests[name], setting.fps, points)
+            own["timeline"] = curves.timeline(tests[name], fps, points)
         for plot, rows in own.items():
             rows.insert(0, "detector", name)
             parts[plot].append(rows)

@@ -1,4 +1,4 @@
-"""Draw plots/insights: the data by scene and type of event, and what two networks see. No threshold changes these."""
+"""Draw plots/insights: the data by scene and type of event, and what two networks see. Only their own scores change these."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ MODELS = Path("data/models")
 
 def main() -> dict:
     section = params.section("pictures", pictures.Params)
-    store, fused = FrameStore(), pd.read_parquet("data/fused.parquet")
+    store = FrameStore()
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
         draw_views(store, section, folder)
-        draw_cams(fused[fused["detector"] == "gradcam"], store, section, folder)
-        draw_windows(fused[fused["detector"] == "stae"], store, section, folder)
+        draw_cams(store, section, folder)
+        draw_windows(store, section, folder)
     return {}
 
 
@@ -28,26 +28,26 @@ def draw_views(store: FrameStore, section, folder: Path) -> None:
         scene_pictures.draw(shown, store, folder / "scenes", section.dpi)
 
 
-def draw_cams(rows: pd.DataFrame, store: FrameStore, section, folder: Path) -> None:
+def draw_cams(store: FrameStore, section, folder: Path) -> None:
     """Class activation maps of an ordinary and of the most unusual frame, where Grad-CAM ran."""
     if not (state := fitted("gradcam")):
         return
     from vad import backbones, cam_pictures, gradcam  # PyTorch takes seconds to load
 
-    shown = cam_pictures.examples(rows, [clip for clip in store.clips() if clip.path])
+    shown = cam_pictures.examples(pd.read_parquet("data/scores/gradcam.parquet"), [clip for clip in store.clips() if clip.path])
     if shown:
         backbone = backbones.load(params.section("backbone", backbones.Params))
         settings = params.section("gradcam", gradcam.Params)
         cam_pictures.draw(state, settings, backbone, shown, section.opacity, folder / "cams", section.dpi)
 
 
-def draw_windows(rows: pd.DataFrame, store: FrameStore, section, folder: Path) -> None:
+def draw_windows(store: FrameStore, section, folder: Path) -> None:
     """What the spatio-temporal autoencoder makes of a normal window and of the most abnormal one, where it ran."""
     if not (state := fitted("stae")):
         return
     from vad import stae, stae_pictures
 
-    shown = stae_pictures.examples(rows, [clip for clip in store.clips() if clip.path])
+    shown = stae_pictures.examples(pd.read_parquet("data/scores/stae.parquet"), [clip for clip in store.clips() if clip.path])
     if shown:
         detector = stae.Detector(state, params.section("stae", stae.Params))
         stae_pictures.draw(detector, shown, folder / "stae", section.dpi)

@@ -1,4 +1,4 @@
-"""Draw plots/pictures: distributions, curves, types of event, timelines and heat maps."""
+"""Draw plots/pictures: what depends on thresholds: distributions, timelines and heat maps."""
 
 import logging
 from pathlib import Path
@@ -8,23 +8,20 @@ import pandas as pd
 from vad import artifacts, panels, params, pictures, scale, stage, style, timelines
 from vad.frames import FrameStore
 from vad.names import check, ordered
-from vad.results import read_json, read_metrics
+from vad.results import read_json
 
 FOLDER = Path("plots/pictures")
 
 
 def main() -> dict:
     section = params.section("pictures", pictures.Params)
-    store, metrics = FrameStore(), read_metrics()
+    store = FrameStore()
     table = scale.shown(pd.read_parquet("data/fused.parquet"), read_json(Path("data/thresholds.json")))
     names = ordered(table["detector"])
     check(section.timeline, names, "pictures.timeline")
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
         pictures.distributions(table, folder / "densities", section.dpi)
-        pictures.roc(table, metrics, folder / "roc", section.dpi)
-        pictures.precision_recall(table, metrics, folder / "pr", section.dpi)
-        pictures.events(metrics, folder / "events", section.dpi)
         draw_timelines(table, names, store, section, folder)
         drawn = [
             name

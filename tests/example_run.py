@@ -40,8 +40,10 @@ def build(root: Path, detectors: list[str], test_clips: int = 4, frames: int = 8
     tuned = {name: {"0": {"threshold": 0.95, "budget": 0.99, "scenes": {}}} for name in detectors}
     _dump(root / "data/thresholds.json", {"rule": "f1", "merge_seconds": 1, "per_scene": False, "detectors": tuned})
     _write_maps(root, detectors[0], {clip: labels[clip] for clip in clips})
-    for name in detectors:
-        _dump(root / f"metrics/{name}.json", _metrics(fused[fused["detector"] == name], extras))
+    ranking = {name: _metrics(fused[fused["detector"] == name], extras) for name in detectors}
+    _dump(root / "data/ranking.json", ranking)
+    for name, values in ranking.items():
+        _dump(root / f"metrics/{name}.json", values)
     if extras:
         _write_extras(root, detectors)
 

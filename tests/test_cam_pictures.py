@@ -9,7 +9,7 @@ from vad import cam_pictures, gradcam, style
 
 
 def rows(*entries: tuple) -> pd.DataFrame:
-    return pd.DataFrame(entries, columns=["clip", "frame", "role", "label", "calibrated"])
+    return pd.DataFrame(entries, columns=["clip", "frame", "role", "label", "score"])
 
 
 def test_the_highest_frame_after_the_most_ordinary_normal_one_of_its_scene(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import render_insights, render_pictures, render_report
+from stages import render_curves, render_insights, render_pictures, render_report
 from tests import example_run
 from vad import artifacts, provenance, report, typeset
 
@@ -44,6 +44,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             patch.chdir(root)
             if name == "whole":  # typeset below
                 patch.setattr(typeset, "engine", lambda: None)
+            render_curves.main()
             render_insights.main()
             render_pictures.main()
             render_report.main()
@@ -69,6 +70,7 @@ def test_pictures_and_report_are_the_same_bytes_again(runs, monkeypatch) -> None
     files = [*sorted((root / "plots").glob("*/*.p*")), root / "report/report.tex", root / "report/report.pdf"]
     before = {path: path.read_bytes() for path in files}
     monkeypatch.chdir(root)
+    render_curves.main()
     render_insights.main()
     render_pictures.main()
     render_report.main()

@@ -18,7 +18,7 @@ def detector(tmp_path, monkeypatch) -> stae.Detector:
 
 
 def rows(*entries: tuple) -> pd.DataFrame:
-    return pd.DataFrame(entries, columns=["clip", "frame", "role", "calibrated"])
+    return pd.DataFrame(entries, columns=["clip", "frame", "role", "score"])
 
 
 def test_strips_are_the_films_own_frames_and_what_the_network_makes_of_them(detector, tmp_path):

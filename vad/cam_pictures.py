@@ -21,7 +21,7 @@ def examples(rows: pd.DataFrame, clips: Sequence[Clip]) -> list[tuple[Clip, int,
     """The test frame with the highest score after the most ordinary normal one, of the same scene where there is one.
 
     Args:
-        rows: the detector's rows of the fused table: clip, frame, role, label, calibrated.
+        rows: the detector's scores: clip, frame, role, label, score.
         clips: all clips with pixels.
 
     Returns:
@@ -32,7 +32,7 @@ def examples(rows: pd.DataFrame, clips: Sequence[Clip]) -> list[tuple[Clip, int,
     if test.empty:
         return []
     scenes = {clip.name: clip.scene for clip in clips}
-    test = test.assign(scene=test["clip"].map(scenes)).sort_values(["calibrated", "clip", "frame"])
+    test = test.assign(scene=test["clip"].map(scenes)).sort_values(["score", "clip", "frame"])
     highest = test.tail(1)
     normal = test[test["label"] == 0]
     here = normal[normal["scene"] == highest["scene"].iloc[0]]

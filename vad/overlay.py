@@ -31,9 +31,9 @@ def blend(image: np.ndarray, score_map: np.ndarray, limits: tuple[float, float],
         (H, W, 3) uint8 RGB.
     """
     low, high = limits
-    height, width = image.shape[:2]
+    size = image.shape[1::-1]
     unit = np.clip((np.nan_to_num(np.asarray(score_map, np.float32), nan=low) - low) / (high - low), 0, 1)
-    unit = cv2.resize(unit, (width, height), interpolation=cv2.INTER_LINEAR)
-    colour = cv2.applyColorMap((unit * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    alpha = (opacity * np.sqrt(unit))[..., None]
-    return (image * (1 - alpha) + colour * alpha + 0.5).astype(np.uint8)
+    unit = cv2.resize(unit, size, interpolation=cv2.INTER_LINEAR)
+    colour = cv2.cvtColor(cv2.applyColorMap((unit * 255).astype(np.uint8), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    alpha = np.float32(opacity) * cv2.sqrt(unit)
+    return cv2.blendLinear(image, colour, 1 - alpha, alpha)

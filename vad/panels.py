@@ -5,14 +5,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from vad.frames import Clip, FrameStore
 from vad.overlay import blend, span
-from vad.style import WIDTH, grid, save
+from vad.style import WIDTH, plt, save
 
 MAPS = Path("data/maps")
 KINDS = {"best hits": (1, True, False), "misses": (1, False, True), "false alarms": (0, True, False)}
 TILE = 260  # pixels: width of one frame in a panel
+TITLE, GAP = 26, 24  # pixels: height of a title, space between two examples
 OUTLINE = (0, 200, 120)
 
 
@@ -53,28 +55,35 @@ def draw(
     limits = span([np.stack(list(part.values())) for part in maps.values()])
     ceiling = max(rows["shown"].quantile(0.999), 1.0)
 
-    height = _height(clips, wanted) * (WIDTH / count - 0.1)
-    figure, axes = grid(len(KINDS) * count, count, (0, height), (0.08, 0.2), (0.02, 0.02, 0.2, 0.02))
-    lines = [axes[start : start + count] for start in range(0, len(axes), count)]
-    for line, (kind, part) in zip(lines, chosen.items(), strict=True):
-        for position, axis in enumerate(line):
-            axis.set_axis_off()
-            if position >= len(part):
-                if position == 0:
-                    axis.text(0, 0.5, f"no {kind} at this threshold", transform=axis.transAxes)
-                continue
-            row = part.iloc[position]
-            axis.imshow(_example(row, clips[row["clip"]], store, maps[row["clip"]], limits, opacity, ceiling))
-            prefix = f"{kind}: " if position == 0 else ""
-            axis.set_title(f"{prefix}{row['clip']}, frame {row['frame']}", fontsize=6.5, pad=2)
-    save(figure, path, dpi)
+    pictures = {
+        kind: [_example(row, clips[row["clip"]], store, maps[row["clip"]], limits, opacity, ceiling)
+               for _, row in part.iterrows()]
+        for kind, part in chosen.items()
+    }  # fmt: skip
+    save(_page(chosen, pictures, count), path, dpi)
     return True
 
 
-def _height(clips: dict[str, Clip], wanted: set[str]) -> float:
-    """Height of an example relative to its width, from the clips' sizes."""
-    ratios = [clips[name].size[1] / max(1, clips[name].size[0]) for name in wanted]
-    return max(ratios) / 2.12
+def _page(chosen: dict[str, pd.DataFrame], pictures: dict[str, list[np.ndarray]], count: int) -> Figure:
+    """The pictures of each kind in a row of ``count``, with their titles: one picture, as axes for each take long."""
+    every = [picture for own in pictures.values() for picture in own]
+    height, width = (max(picture.shape[axis] for picture in every) for axis in (0, 1))
+    page = np.full((len(chosen) * (height + TITLE), count * (width + GAP) - GAP, 3), 255, np.uint8)
+    figure, axis = plt.subplots(figsize=(WIDTH, WIDTH * page.shape[0] / page.shape[1]))
+    figure.subplots_adjust(0, 0, 1, 1)
+    axis.set_axis_off()
+    size = WIDTH * 72 / page.shape[1] * TITLE * 0.6  # points
+    for line, (kind, part) in enumerate(chosen.items()):
+        top = line * (height + TITLE) + TITLE
+        titles = [f"{row['clip']}, frame {row['frame']}" for _, row in part.iterrows()]
+        titles = [f"{kind}: {titles[0]}", *titles[1:]] if titles else [f"no {kind} at this threshold"]
+        for place, text in enumerate(titles):
+            axis.text(place * (width + GAP), top - 0.25 * TITLE, text, fontsize=size)
+        for place, picture in enumerate(pictures[kind]):
+            left = place * (width + GAP)
+            page[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    axis.imshow(page)
+    return figure
 
 
 def _example(row, clip: Clip, store: FrameStore, maps: dict, limits, opacity: float, ceiling: float) -> np.ndarray:

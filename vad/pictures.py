@@ -45,7 +45,9 @@ def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
         rows = table[table["detector"] == name]
         for label, colour in ((0, NORMAL), (1, ABNORMAL)):
             values = rows.loc[rows["label"] == label, "shown"].to_numpy()
-            axis.hist(np.clip(values, low, high), bins, density=len(values) > 0, color=colour, alpha=0.3)
+            # One outline: a patch per bin takes ten times as long to draw.
+            style = {"histtype": "stepfilled", "color": colour, "alpha": 0.3}
+            axis.hist(np.clip(values, low, high), bins, density=len(values) > 0, **style)
             axis.plot(places, _density(values, places), color=colour, label=("normal", "abnormal")[label])
         if np.isfinite(level := rows["level"].median()) and level < high:
             axis.axvline(level, color=INK, linewidth=0.7, linestyle=(0, (3, 2)), label="threshold")

@@ -18,7 +18,7 @@ from vad.params import Section
 from vad.results import METRICS, TIMINGS, Known, known, read_json, read_metrics, read_table, read_timings
 
 DATA = Path("data")
-PICTURES = (Path("plots/pictures"), Path("plots/insights"))
+PICTURES = (Path("plots/pictures"), Path("plots/curves"), Path("plots/insights"))
 TEMPLATES = Path("report")
 
 

@@ -38,5 +38,6 @@ def read_json(path: Path) -> dict:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The CSV table in ``path``, clips and scenes as text; empty where there is no such file."""
-    return pd.read_csv(path, dtype={"clip": str, "scene": str}) if path.exists() else pd.DataFrame()
+    """The CSV table in ``path``, clips, scenes and types as text; empty where there is no such file."""
+    texts = dict.fromkeys(["clip", "scene", "type"], str)
+    return pd.read_csv(path, dtype=texts) if path.exists() else pd.DataFrame()

@@ -16,31 +16,39 @@ from vad.evaluation import Frames, Params, confusion, equal_error_rate, interval
 
 
 @dataclass(frozen=True)
+class Resampling:
+    """How intervals are made: the bootstrap over clips.
+
+    Attributes:
+        clips: the C test clips in name order; weights: (R, C) their multiplicities in each resample.
+        confidence: of the intervals.
+    """
+
+    clips: list[str]
+    weights: np.ndarray
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Setting:
-    """What all detectors are measured with.
+    """What all detectors' decisions are measured with.
 
     Attributes:
         fps: per clip; events: clip, first_frame, last_frame, type (empty where unknown).
-        weights: (R, C) bootstrap multiplicities of the C test clips in name order.
-        clips: the names of those clips.
         merge_seconds, per_scene: as the thresholds were tuned.
     """
 
-    params: Params
     fps: dict[str, float]
     events: pd.DataFrame
-    clips: list[str]
-    weights: np.ndarray
     merge_seconds: float
     per_scene: bool
 
 
-def measure(rows: pd.DataFrame, tuned: dict[str, dict], setting: Setting) -> dict:
-    """All metrics that need no pixels.
+def rank(rows: pd.DataFrame, events: pd.DataFrame, resampling: Resampling) -> dict:
+    """What no threshold changes: how well the scores rank the frames.
 
     Args:
-        rows: the detector's rows of the fused table.
-        tuned: the detector's thresholds per fold.
+        rows: the detector's rows of the fused table; events: see :class:`Setting`.
 
     Returns:
         Flat, but for ``by_event``; metrics without a value are left out.
@@ -50,19 +58,37 @@ def measure(rows: pd.DataFrame, tuned: dict[str, dict], setting: Setting) -> dic
     )
     test = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
     scores, labels = test["calibrated"].to_numpy(), test["label"].to_numpy()
-    codes = pd.Categorical(test["clip"], categories=setting.clips).codes.astype(np.int64)
+    codes = pd.Categorical(test["clip"], categories=resampling.clips).codes.astype(np.int64)
     result: dict = {}
     if len(np.unique(labels)) == 2:
-        result |= _ranking(Frames(scores, labels, codes), setting)
+        result |= _areas(Frames(scores, labels, codes), resampling)
         result["eer"] = equal_error_rate(scores, labels)
         for name in ("raw", "causal"):
             other = Frames(test[f"{name}_calibrated"].to_numpy(), labels, codes)
             result |= {f"roc_auc_{name}": other.roc_auc()[0], f"roc_auc_macro_{name}": other.roc_auc_macro()[0]}
-    result |= _decisions(test, labels, tuned, setting)
-    result |= _operation(test, labels, tuned, setting)
-    result |= {"frames": len(test), "clips": test["clip"].nunique(), "abnormal_frames": int(labels.sum())}
-    if by_event := alarms.auc_by_type(scores, test, setting.events):
+    if by_event := alarms.auc_by_type(scores, test, events):
         result["by_event"] = by_event
+    return _known(result)
+
+
+def decide(rows: pd.DataFrame, tuned: dict[str, dict], setting: Setting) -> dict:
+    """What the thresholds decide: the confusion matrix and what an operator asks.
+
+    Args:
+        rows: the detector's rows of the fused table; tuned: its thresholds per fold.
+
+    Returns:
+        Flat; metrics without a value are left out.
+    """
+    rows = rows.assign(causal_calibrated=calibration.by_fold(rows, "causal"))
+    test = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
+    labels = test["label"].to_numpy()
+    result = _decisions(test, labels, tuned, setting) | _operation(test, labels, tuned, setting)
+    result |= {"frames": len(test), "clips": test["clip"].nunique(), "abnormal_frames": int(labels.sum())}
+    return _known(result)
+
+
+def _known(result: dict) -> dict:
     return {key: value for key, value in result.items() if isinstance(value, dict) or np.isfinite(value)}
 
 
@@ -71,11 +97,11 @@ def judged(test: pd.DataFrame, tuned: dict[str, dict], per_scene: bool) -> np.nd
     return test["calibrated"].to_numpy() >= thresholds.applied(test, tuned, per_scene)
 
 
-def _ranking(frames: Frames, setting: Setting) -> dict[str, float]:
+def _areas(frames: Frames, resampling: Resampling) -> dict[str, float]:
     result = {}
     for name in ("roc_auc", "roc_auc_macro", "average_precision"):
         metric = getattr(frames, name)
-        low, high = interval(metric(setting.weights), setting.params.confidence)
+        low, high = interval(metric(resampling.weights), resampling.confidence)
         result |= {name: float(metric()[0]), f"{name}_low": low, f"{name}_high": high}
     return result
 
@@ -108,7 +134,7 @@ def localise(clips: list[localisation.Located], params: Params) -> dict[str, flo
         return {}
     rbdc, tbdc = localisation.region_criteria(clips, params)
     result = {"pixel_roc_auc": localisation.pixel_roc_auc(clips), "rbdc": rbdc, "tbdc": tbdc}
-    return {key: value for key, value in result.items() if np.isfinite(value)}
+    return _known(result)
 
 
 def best_first(metrics: dict[str, dict]) -> list[str]:

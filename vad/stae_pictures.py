@@ -45,7 +45,7 @@ def examples(rows: pd.DataFrame, clips: Sequence[Clip]) -> list[Example]:
     """A normal window and the one at the highest peak, of the same scene where there is a held-out clip of it.
 
     Args:
-        rows: the detector's rows of the fused table: clip, frame, role (test | calibration), calibrated.
+        rows: the detector's scores: clip, frame, role (test | calibration), score.
         clips: all clips with pixels.
 
     Returns:
@@ -56,7 +56,7 @@ def examples(rows: pd.DataFrame, clips: Sequence[Clip]) -> list[Example]:
     test = rows[rows["role"] == "test"]
     if test.empty:
         return []
-    peak = test.sort_values(["calibrated", "clip", "frame"], ascending=[False, True, True]).iloc[0]
+    peak = test.sort_values(["score", "clip", "frame"], ascending=[False, True, True]).iloc[0]
     scene, number = by_name[peak["clip"]].scene, int(peak["frame"])
     held_out = sorted(rows.loc[rows["role"] == "calibration", "clip"].unique())
     normal = [name for name in held_out if by_name[name].scene == scene] or held_out

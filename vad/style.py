@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from PIL import Image
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -107,11 +109,14 @@ def legend(figure: Figure, axes: Sequence[plt.Axes]) -> None:
 
 def save(figure: Figure, path: Path, dpi: int, vector: bool = False) -> None:
     """Write ``path``.png for the screen and, where ``vector``, ``path``.pdf for print; without dates or versions."""
-    targets = {".png": {"Software": None}}
+    figure.set_dpi(dpi)
+    figure.canvas.draw()
+    # Without matplotlib's alpha channel, which TeX would have to split off.
+    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    picture.save(path.with_name(f"{path.name}.png"), dpi=(dpi, dpi))
     if vector:
-        targets[".pdf"] = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
-    for suffix, metadata in targets.items():
-        figure.savefig(path.with_name(path.name + suffix), dpi=dpi, metadata=metadata)
+        nothing = dict.fromkeys(["CreationDate", "ModDate", "Producer", "Creator"])
+        figure.savefig(path.with_name(f"{path.name}.pdf"), metadata=nothing)
     plt.close(figure)
 
 

@@ -1,0 +1,25 @@
+"""Draw plots/curves: ROC and precision-recall per detector, and AUC by type of event. No threshold changes these."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from vad import artifacts, params, pictures, scale, stage, style
+from vad.results import read_json
+
+FOLDER = Path("plots/curves")
+
+
+def main() -> dict:
+    section = params.section("pictures", pictures.Params)
+    table, ranking = scale.shown(pd.read_parquet("data/fused.parquet"), {}), read_json(Path("data/ranking.json"))
+    with artifacts.replacing(FOLDER) as folder, style.style():
+        folder.mkdir()
+        pictures.roc(table, ranking, folder / "roc", section.dpi)
+        pictures.precision_recall(table, ranking, folder / "pr", section.dpi)
+        pictures.events(ranking, folder / "events", section.dpi)
+    return {"frames": len(table)}
+
+
+if __name__ == "__main__":
+    stage.run(main)
