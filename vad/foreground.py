@@ -8,13 +8,16 @@ Lengths are fractions of the frame height, so that they carry across resolutions
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from vad.flow import CELL, working_size
 from vad.frames import Clip
+from vad.stage import workers
 
 BACKGROUND_FRAMES = 60  # per scene: the median of more changes nothing
 SIZE_FRAMES = 200  # per scene: about a thousand objects
@@ -46,6 +49,11 @@ class Background:
     noise: np.ndarray
     coloured: bool
 
+    @cached_property
+    def light(self) -> np.ndarray:
+        """(h, w, 3) float32 levels, averaged over a pixel's neighbours, that a shadow takes a share of."""
+        return cv2.blur(self.image, (3, 3)) + DARK
+
 
 @dataclass(frozen=True)
 class ObjectSize:
@@ -75,7 +83,8 @@ def read(clip: Clip, frame: int, height: int) -> np.ndarray:
 
 def background(clips: Sequence[Clip], height: int) -> Background:
     """The background of one scene, from frames drawn evenly from ``clips`` of it, at working height ``height``."""
-    frames = np.stack([read(clip, frame, height) for clip, frame in draw(clips, BACKGROUND_FRAMES)])
+    with ThreadPoolExecutor(workers()) as pool:
+        frames = np.stack(list(pool.map(lambda drawn: read(*drawn, height), draw(clips, BACKGROUND_FRAMES))))
     image = np.median(frames, axis=0)
     frames -= image
     frames -= np.median(frames[:, ::CELL, ::CELL], axis=(1, 2, 3), keepdims=True)
@@ -99,15 +108,15 @@ def mask(image: np.ndarray, scene: Background) -> np.ndarray:
     red, green, blue = cv2.split(cv2.absdiff(image, scene.image))  # NumPy's maximum over three channels takes 20 times
     found = cv2.max(cv2.max(red, green), blue) > CONTRAST * scene.noise
     if scene.coloured:
-        found &= ~_shadow(image, scene.image)
+        found &= ~_shadow(image, scene.light)
     found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     gap = max(3, len(image) // 60)  # between the parts of one upright body
     return cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((gap, gap // 2 + 1), np.uint8))
 
 
-def _shadow(image: np.ndarray, ground: np.ndarray) -> np.ndarray:
+def _shadow(image: np.ndarray, light: np.ndarray) -> np.ndarray:
     """(h, w) bool: darker than the ground by the same factor in all colours (after Horprasert et al. 1999)."""
-    red, green, blue = cv2.split((cv2.blur(image, (3, 3)) + DARK) / (cv2.blur(ground, (3, 3)) + DARK))
+    red, green, blue = cv2.split((cv2.blur(image, (3, 3)) + DARK) / light)
     low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
     return (high < SHADOW[1]) & (low > SHADOW[0]) & (high < low * SHADOW_TINT)
 
@@ -136,8 +145,9 @@ def object_size(clips: Sequence[Clip], scene: Background) -> ObjectSize:
     which would pass for perspective.
     """
     rows = len(scene.image)
-    found = [_whole_blobs(mask(read(clip, frame, rows), scene)) for clip, frame in draw(clips, SIZE_FRAMES)]
-    found = np.concatenate(found)
+    with ThreadPoolExecutor(workers()) as pool:
+        drawn = draw(clips, SIZE_FRAMES)
+        found = np.concatenate(list(pool.map(lambda one: _whole_blobs(mask(read(*one, rows), scene)), drawn)))
     found = found[found[:, 1] >= UPRIGHT * found[:, 2]]
     edges = np.quantile(found[:, 0], [0.01, 0.99]) if len(found) else (0.0, 1.0)
     bins = np.clip(((found[:, 0] - edges[0]) / max(np.ptp(edges), 1e-6) * SIZE_BINS).astype(int), 0, SIZE_BINS - 1)

@@ -33,6 +33,17 @@ class Common(Section):
 S = TypeVar("S", bound=Section)
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # in C it takes a tenth of the time
+    """PyYAML keeps the last of two equal keys; here they are an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_file(path: Path = PARAMS_FILE) -> dict:
     """The whole file as a dictionary.
 
@@ -40,7 +51,7 @@ def read_file(path: Path = PARAMS_FILE) -> dict:
         UserError: the file is missing, cannot be read, is not YAML or is not a mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing: run from the project's root, or restore it with 'git checkout {path}'"

@@ -33,6 +33,9 @@ from vad.params import Section
 log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 88
+# When events begin, as shares of a clip: what rests stays to the end, and about half of the frames shall be normal.
+ONE_EVENT = (0.4, 0.7)
+TWO_EVENTS = ((0.3, 0.4), (0.6, 0.7))
 _QUANTISER = 3  # MPEG-4's, 1 (finest) to 31
 
 
@@ -93,10 +96,10 @@ def plan(params: Params, seed: int) -> list[Plan]:
 def _events(index: int, kinds: list[str], frames: int, key: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
     rng = np.random.default_rng(np.random.SeedSequence([*key, 3]))
     first = (index + index // len(kinds)) % len(kinds)
-    events = [(kinds[first], int(rng.uniform(0.25, 0.4) * frames))]
     if index % 4 == 3:
-        events.append((kinds[(first + 3) % len(kinds)], int(rng.uniform(0.55, 0.65) * frames)))
-    return tuple(events)
+        pair = (kinds[first], kinds[(first + 3) % len(kinds)])
+        return tuple((kind, int(rng.uniform(*when) * frames)) for kind, when in zip(pair, TWO_EVENTS, strict=True))
+    return ((kinds[first], int(rng.uniform(*ONE_EVENT) * frames)),)
 
 
 def _write(item: Plan, folder: Path) -> list[tuple[str, int, int, str]]:
