@@ -27,8 +27,9 @@ def raising(error):
     [
         (UserError("clip 01 is broken"), "toy: clip 01 is broken"),
         (OSError(errno.ENOSPC, "No space left", "data/a"), "the disk is full while writing data/a"),
-        (PermissionError(errno.EACCES, "denied", "data/a"), "cannot write data/a"),
+        (PermissionError(errno.EACCES, "denied", "data/a"), "no permission for data/a"),
         (OSError(errno.EROFS, "read-only", "data/a"), "cannot write data/a"),
+        (FileNotFoundError(errno.ENOENT, "no such file", "data/a"), "data/a is missing: run 'dvc repro'"),
     ],
 )
 def test_a_mistake_is_one_line(capsys, error, line):

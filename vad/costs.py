@@ -6,8 +6,14 @@ from vad.results import Known
 
 # The stage that fits a detector where it is not fit_<detector>.
 FITTED_BY = {"gradcam": "reference_cams", "object_ae": "train_object_ae", "stae": "train_stae"}
-# The stage before scoring whose result several detectors share.
-SHARED = {"prototypes": "embed", "zeroshot": "embed", "objects": "extract_objects", "object_ae": "extract_objects"}
+# The stages before scoring whose results several detectors share.
+SHARED = {
+    "prototypes": ["embed"],
+    "zeroshot": ["embed"],
+    "objects": ["extract_objects"],
+    "object_ae": ["extract_objects"],
+    "tracks": ["extract_objects", "link_tracks"],
+}
 
 
 def cost(detector: str, timings: dict[str, Known]) -> Known:
@@ -17,20 +23,21 @@ def cost(detector: str, timings: dict[str, Known]) -> Known:
         timings: the record of each stage: seconds, frames, peak_mib.
 
     Returns:
-        fit_seconds, fit_frames; score_ms and shared_ms, per frame: scoring, and the stage before it whose result
-        several detectors share (embeddings, objects); ms, the sum of both; peak_mib, the largest of them.
+        fit_seconds, fit_frames; score_ms and shared_ms, per frame: scoring, and the stages before it whose results
+        several detectors share (embeddings, objects, tracks); ms, the sum of both; peak_mib, the largest of them.
     """
     fit = timings.get(FITTED_BY.get(detector, f"fit_{detector}"), Known())
     scored = timings.get(f"score@{detector}", Known())
-    shared = timings.get(SHARED.get(detector, ""), Known())
-    parts = [_per_frame(scored), _per_frame(shared)]
+    shared = [timings.get(stage, Known()) for stage in SHARED.get(detector, [])]
+    before = [part for part in map(_per_frame, shared) if part is not None]
+    parts = [_per_frame(scored), sum(before) if before else None]
     return Known(
         fit_seconds=fit["seconds"],
         fit_frames=fit["frames"] or None,
         score_ms=parts[0],
         shared_ms=parts[1],
         ms=None if parts[0] is None else sum(part or 0 for part in parts),
-        peak_mib=max((own["peak_mib"] for own in (fit, scored, shared) if own["peak_mib"]), default=None),
+        peak_mib=max((own["peak_mib"] for own in (fit, scored, *shared) if own["peak_mib"]), default=None),
     )
 
 

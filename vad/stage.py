@@ -91,13 +91,23 @@ def run(main: Callable[[], dict | None], name: str | None = None) -> None:
     except KeyboardInterrupt:
         _fail(name, "interrupted; 'dvc repro' goes on from the last finished stage", code=130)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _fail(
-                name, f"the disk is full while writing {error.filename or 'an output'}: free some space and run again"
-            )
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            _fail(name, f"cannot write {error.filename}: make the folder writable and run again")
+        if line := _mishap(error):
+            _fail(name, line)
         raise
+
+
+def _mishap(error: OSError) -> str | None:
+    """What the user can do about an error of the file system; None where it is not for the user to mend."""
+    file = error.filename or " ".join(str(error).split())
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full while writing {error.filename or 'an output'}: free some space and run again"
+    if error.errno == errno.EROFS:
+        return f"cannot write {file}: make the folder writable and run again"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"no permission for {file}: make the file readable or its folder writable, and run again"
+    if isinstance(error, FileNotFoundError):
+        return f"{file} is missing: run 'dvc repro', which first makes what a stage needs"
+    return None
 
 
 def _fail(name: str, message: str, code: int = 1) -> None:
