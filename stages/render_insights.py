@@ -1,4 +1,7 @@
-"""Draw plots/insights: the data by scene and type of event, and what two networks see. Only their own scores change these."""
+"""Draw plots/insights: the data by scene and type of event, and what two networks see.
+
+Of all scores, only those of the two networks change these.
+"""
 
 from pathlib import Path
 
@@ -34,7 +37,9 @@ def draw_cams(store: FrameStore, section, folder: Path) -> None:
         return
     from vad import backbones, cam_pictures, gradcam  # PyTorch takes seconds to load
 
-    shown = cam_pictures.examples(pd.read_parquet("data/scores/gradcam.parquet"), [clip for clip in store.clips() if clip.path])
+    shown = cam_pictures.examples(
+        pd.read_parquet("data/scores/gradcam.parquet"), [clip for clip in store.clips() if clip.path]
+    )
     if shown:
         backbone = backbones.load(params.section("backbone", backbones.Params))
         settings = params.section("gradcam", gradcam.Params)
@@ -47,7 +52,9 @@ def draw_windows(store: FrameStore, section, folder: Path) -> None:
         return
     from vad import stae, stae_pictures
 
-    shown = stae_pictures.examples(pd.read_parquet("data/scores/stae.parquet"), [clip for clip in store.clips() if clip.path])
+    shown = stae_pictures.examples(
+        pd.read_parquet("data/scores/stae.parquet"), [clip for clip in store.clips() if clip.path]
+    )
     if shown:
         detector = stae.Detector(state, params.section("stae", stae.Params))
         stae_pictures.draw(detector, shown, folder / "stae", section.dpi)

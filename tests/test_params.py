@@ -52,7 +52,10 @@ def test_an_unknown_protocol_lists_the_valid_ones(tmp_path):
         params.common(write(tmp_path, "seed: 1\nprotocol: honest\n"))
 
 
-@pytest.mark.parametrize(("text", "line"), [("a: [", "not valid YAML"), ("a: 1\na: 2", "'a' is there twice"), ("[1, 2]", "'key: value' pairs")])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a: [", "not valid YAML"), ("a: 1\na: 2", "'a' is there twice"), ("[1, 2]", "'key: value' pairs")],
+)
 def test_a_broken_file_is_one_line(tmp_path, text, line):
     with pytest.raises(UserError, match=line) as caught:
         params.read_file(write(tmp_path, text))

@@ -79,7 +79,9 @@ def test_network_gives_back_the_shape_it_got():
 
 def test_last_layer_is_the_transposed_convolution():
     torch.manual_seed(0)
-    layer, plain = (kind(5, 1, (3, 4, 4), stride=(1, 2, 2), padding=1) for kind in (LastLayer, torch.nn.ConvTranspose3d))
+    layer, plain = (
+        kind(5, 1, (3, 4, 4), stride=(1, 2, 2), padding=1) for kind in (LastLayer, torch.nn.ConvTranspose3d)
+    )
     layer.load_state_dict(plain.state_dict())
     x = torch.randn(2, 5, 4, 6, 7)
     torch.testing.assert_close(layer(x), plain(x))

@@ -21,7 +21,7 @@ from vad.errors import UserError
 from vad.frames import Clip
 from vad.overlay import blend
 from vad.params import Section
-from vad.timelines import peaks, stretches
+from vad.peaks import peaks, stretches
 
 ALARM, QUIET, TRUTH, LINE, INK, PAPER = (
     (213, 94, 0),

@@ -43,11 +43,15 @@ def densities(scores: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     for code, name in enumerate(("normal", "abnormal")):
         own = deviates[labels == code]
         if len(own):
-            width = max(own.std() * len(own) ** -0.2, 0.05)
-            kernel = np.exp(-0.5 * ((grid[:, None] - own) / width) ** 2).mean(axis=1)
-            density = kernel / (width * np.sqrt(2 * np.pi))
-            parts.append(pd.DataFrame({"class": name, "deviate": grid, "density": density}))
+            parts.append(pd.DataFrame({"class": name, "deviate": grid, "density": kernel_density(own, grid)}))
     return pd.concat(parts, ignore_index=True).round(4)
+
+
+def kernel_density(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Gaussian kernel density estimate of (N,) ``values`` at ``places``, with Scott's bandwidth, at least 0.05."""
+    width = max(values.std() * len(values) ** -0.2, 0.05)
+    kernel = np.exp(-0.5 * ((places[:, None] - values) / width) ** 2).mean(axis=1)
+    return kernel / (width * np.sqrt(2 * np.pi))
 
 
 def confusion_cells(counts: dict[str, float]) -> pd.DataFrame:

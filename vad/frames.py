@@ -148,15 +148,19 @@ class FrameStore:
         with_frames = self.manifest["clip"].isin(self.with_pixels)
         return set(self.manifest["split"][with_frames]) == {"train", "test"}
 
-    def masks(self, clip: str) -> np.ndarray | None:
-        """(M, h, w) bool pixel masks of the clip's stored frames, in stored pixels; None where the clip has none."""
+    def masks(self, clip: str, at: slice | int = slice(None)) -> np.ndarray | None:
+        """(M, h, w) bool pixel masks of the clip's stored frames, in stored pixels; None where the clip has none.
+
+        Args:
+            at: positions among the stored frames; for a single one, its (h, w) mask.
+        """
         path = self.folder / "masks" / f"{clip}.npz"
         if not path.exists():
             return None
         packed = np.load(path)
-        height, width = packed["size"]
-        bits = np.unpackbits(packed["bits"], axis=1, count=int(height) * int(width))
-        return bits.reshape(-1, height, width).astype(bool)
+        height, width = (int(side) for side in packed["size"])
+        rows = packed["bits"][at]
+        return np.unpackbits(rows, axis=-1, count=height * width).reshape(*rows.shape[:-1], height, width).astype(bool)
 
     def clips(self, split: str | None = None) -> list[Clip]:
         """The clips in name order, every stored frame permitted."""

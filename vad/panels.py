@@ -100,11 +100,10 @@ def _example(row, clip: Clip, store: FrameStore, maps: dict, limits, opacity: fl
 
 def outline(frame: np.ndarray, clip: Clip, store: FrameStore, number: int) -> None:
     """Draw the contour of the mask of ``clip``'s frame ``number`` into ``frame`` (h, w, 3), where there is one."""
-    masks = store.masks(clip.name)
-    if masks is None:
+    mask = store.masks(clip.name, int(np.searchsorted(clip.stored, number)))
+    if mask is None:
         return
-    mask = masks[int(np.searchsorted(clip.stored, number))].astype(np.uint8)
-    mask = cv2.resize(mask, frame.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(mask.astype(np.uint8), frame.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(frame, contours, -1, OUTLINE, 1, cv2.LINE_AA)
 

@@ -7,9 +7,8 @@ import pandas as pd
 import pydantic
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from scipy.stats import gaussian_kde
-from sklearn.metrics import precision_recall_curve, roc_curve
 
+from vad.curves import kernel_density
 from vad.names import ordered, title
 from vad.params import Section
 from vad.style import ABNORMAL, INK, MAIN, NORMAL, QUIET, WIDTH, grid, legend, plt, save
@@ -62,9 +61,7 @@ def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
 
 def _density(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     values = values[:: max(1, len(values) // KDE_FRAMES)]
-    if len(values) < 2 or np.ptp(values) == 0:
-        return np.zeros_like(places)
-    return gaussian_kde(values)(places)
+    return kernel_density(values, places) if len(values) > 1 and np.ptp(values) else np.zeros_like(places)
 
 
 def roc(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> None:
@@ -72,6 +69,8 @@ def roc(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> 
 
     Nothing is drawn of a detector whose frames are all of one class, and no file is written where none is left.
     """
+
+    from sklearn.metrics import roc_curve
 
     def curve(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         false_positives, true_positives, _ = roc_curve(rows["label"], rows["shown"])
@@ -82,6 +81,8 @@ def roc(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> 
 
 def precision_recall(table: pd.DataFrame, metrics: dict[str, dict], path: Path, dpi: int) -> None:
     """The precision-recall curve of each detector, as :func:`roc`; average precision from ``metrics``."""
+
+    from sklearn.metrics import precision_recall_curve
 
     def curve(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         precision, recall, _ = precision_recall_curve(rows["label"], rows["shown"])

@@ -67,9 +67,7 @@ class LastLayer(nn.ConvTranspose3d):
         cells = nn.functional.conv3d(
             x, weight.contiguous(memory_format=torch.channels_last_3d), self.bias.expand(4), padding=1
         ).unflatten(1, (2, 2))
-        rows = [
-            torch.stack([cells[:, p, q, :, p : p + height, q : q + width] for q in (0, 1)], dim=-1) for p in (0, 1)
-        ]
+        rows = [torch.stack([cells[:, p, q, :, p : p + height, q : q + width] for q in (0, 1)], dim=-1) for p in (0, 1)]
         return torch.stack(rows, dim=3).reshape(-1, 1, time, 2 * height, 2 * width)
 
 

@@ -5,37 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy.signal import find_peaks
 
 from vad.names import title
+from vad.peaks import peaks, stretches
 from vad.style import INK, SERIES, SHADE, grid, legend, save
-
-
-def stretches(labels: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of ones in ``labels`` as half-open (start, end) positions.
-
-    Example:
-        >>> stretches(np.array([0, 1, 1, 0, 1]))
-        [(1, 3), (4, 5)]
-    """
-    steps = np.diff(np.concatenate([[0], np.asarray(labels, np.int8), [0]]))
-    return [(int(a), int(b)) for a, b in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True)]
-
-
-def peaks(scores: np.ndarray, frames: np.ndarray, level: float, distance: float) -> np.ndarray:
-    """Positions of the local maxima at or above ``level``, at least ``distance`` frames apart; the highest stay.
-
-    Args:
-        scores: (N,) scores of one clip, ``frames`` (N,) their ascending frame numbers.
-        level: NaN marks no peak at all.
-    """
-    if not np.isfinite(level) or not len(scores):
-        return np.zeros(0, np.int64)
-    step = max(1.0, float(np.median(np.diff(frames)))) if len(frames) > 1 else 1.0
-    # A maximum at either end of the clip is a peak too.
-    padded = np.concatenate([[-np.inf], scores, [-np.inf]])
-    found, _ = find_peaks(padded, height=level, distance=max(1, round(distance / step)))
-    return found - 1
 
 
 def pages(table: pd.DataFrame, detectors: list[str], fps: dict[str, float], per_page: int) -> list[list[str]]:

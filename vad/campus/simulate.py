@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 88
 # When events begin, as shares of a clip: what rests stays to the end, and about half of the frames shall be normal.
-ONE_EVENT = (0.4, 0.7)
-TWO_EVENTS = ((0.3, 0.4), (0.6, 0.7))
+ONE_EVENT = (0.5, 0.75)
+TWO_EVENTS = ((0.35, 0.45), (0.65, 0.75))
 _QUANTISER = 3  # MPEG-4's, 1 (finest) to 31
 
 
