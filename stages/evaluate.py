@@ -1,7 +1,7 @@
 """Measure what every detector and fusion decide on the test frames, and put all metrics together.
 
-In: data/ranking.json, data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot, data/thresholds.json,
-data/manifest.csv, data/events.csv. Out: metrics/<detector>.json and plots/data/*.csv.
+In: data/ranking.json, data/localisation.json, data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot,
+data/thresholds.json, data/manifest.csv, data/events.csv. Out: metrics/<detector>.json and plots/data/*.csv.
 """
 
 import logging
@@ -29,11 +29,12 @@ def main() -> dict:
         merge_seconds=tuned["merge_seconds"],
         per_scene=tuned["per_scene"],
     )
-    ranking = read_json(DATA / "ranking.json")
+    ranking, located = read_json(DATA / "ranking.json"), read_json(DATA / "localisation.json")
     metrics = {name: {"skipped": why} for name, why in fusion["skipped"].items()}
     tests = {}
     for name, rows in tqdm(list(table.groupby("detector")), desc="evaluate", unit="detector"):
         metrics[name] = ranking[name] | scorecard.decide(rows, tuned["detectors"][name], setting)
+        metrics[name] |= located.get(name, {})
         tests[name] = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
     metrics["fusion"]["leave_one_out"] = fusion["leave_one_out"]
     _add_levels(metrics, read_json(DATA / "zeroshot" / "levels.json"))

@@ -1,15 +1,12 @@
-"""Measure what no threshold changes: how well every detector ranks the test frames, and where it sees the anomalies.
+"""Measure what no threshold changes: how well every detector ranks the test frames.
 
-In: data/fused.parquet, data/manifest.csv, data/frames.parquet, data/events.csv, data/masks, data/maps.
-Out: data/ranking.json, metrics by detector.
+In: data/fused.parquet, data/events.csv. Out: data/ranking.json, metrics by detector.
 """
-
-from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from vad import artifacts, evaluation, fused, localisation, params, scorecard, stage
-from vad.frames import DATA, FrameStore
+from vad import artifacts, evaluation, fused, params, scorecard, stage
+from vad.frames import DATA
 from vad.results import read_table
 
 OUT = DATA / "ranking.json"
@@ -22,16 +19,8 @@ def main() -> dict:
     weights = evaluation.resamples(len(clips), settings.resamples, params.common().seed)
     resampling = scorecard.Resampling(clips, weights, settings.confidence)
     events = read_table(DATA / "events.csv")
-    masks = localisation.GridMasks(FrameStore(), settings.map_short_side)
-
-    def measure(name: str, rows) -> dict:
-        located = masks.locate(DATA / "maps" / name)
-        return scorecard.rank(rows, events, resampling) | scorecard.localise(located, settings)
-
-    with ThreadPoolExecutor(stage.workers()) as pool:
-        jobs = {name: pool.submit(measure, name, rows) for name, rows in table.groupby("detector")}
-        ranking = {name: job.result() for name, job in tqdm(jobs.items(), desc="rank", unit="detector")}
-    artifacts.save_json(OUT, ranking)
+    detectors = tqdm(list(table.groupby("detector")), desc="rank", unit="detector")
+    artifacts.save_json(OUT, {name: scorecard.rank(rows, events, resampling) for name, rows in detectors})
     return {"frames": int(table.loc[table["role"] == "test"].groupby("detector").size().max())}
 
 

@@ -1,4 +1,4 @@
-"""fuse, tune_thresholds, rank and evaluate on made-up scores of a few detectors."""
+"""fuse, tune_thresholds, localise, rank and evaluate on made-up scores of a few detectors."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import evaluate, fuse, rank, tune_thresholds
+from stages import evaluate, fuse, localise, rank, tune_thresholds
 from vad import evaluation, fused
 from vad.errors import UserError
 
@@ -84,7 +84,7 @@ def write_params(values: dict) -> None:
 
 
 def run() -> dict[str, dict]:
-    for stage in (fuse, tune_thresholds, rank, evaluate):
+    for stage in (fuse, tune_thresholds, localise, rank, evaluate):
         stage.main()
     return {path.stem: json.loads(path.read_text()) for path in Path("metrics").glob("*.json")}
 

@@ -6,6 +6,7 @@ Whatever a run did not produce (masks, events, a leak table, detectors) is absen
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import pydantic
@@ -107,7 +108,7 @@ class Facts:
         """Whether some detector has a value for one of the metrics ``keys``."""
         return any(own.get(key) is not None for own in self.metrics.values() for key in keys)
 
-    @property
+    @cached_property
     def dataset(self) -> dict:
         """name, and the counts of ``vad.overview.dataset``."""
         root = self.values.get("data", {}).get("root", "")
