@@ -14,7 +14,7 @@ from vad import stae
 from vad.errors import UserError
 from vad.frames import Clip, ClipWriter
 from vad.stae_errors import Errors, energy, floors, unexplained
-from vad.stae_network import WINDOW, LastLayer, Network, horizon_weights, loss
+from vad.stae_network import WINDOW, Network, horizon_weights, loss
 from vad.stae_windows import CONTRAST, SPAN, Film, Windows, film
 
 PARAMS = parameters.validate(
@@ -75,16 +75,6 @@ def _few_resources(tmp_path, monkeypatch):
 def test_network_gives_back_the_shape_it_got():
     reconstruction, prediction = Network((2, 3, 4, 5))(torch.zeros(1, 1, WINDOW, 128, 128))
     assert reconstruction.shape == prediction.shape == (1, 1, WINDOW, 128, 128)
-
-
-def test_last_layer_is_the_transposed_convolution():
-    torch.manual_seed(0)
-    layer, plain = (
-        kind(5, 1, (3, 4, 4), stride=(1, 2, 2), padding=1) for kind in (LastLayer, torch.nn.ConvTranspose3d)
-    )
-    layer.load_state_dict(plain.state_dict())
-    x = torch.randn(2, 5, 4, 6, 7)
-    torch.testing.assert_close(layer(x), plain(x))
 
 
 def test_loss_weighs_the_frames_ahead_less_and_less():
