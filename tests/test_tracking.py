@@ -40,3 +40,12 @@ def test_the_order_of_the_boxes_does_not_matter():
 
 def test_no_boxes_give_no_tracks():
     assert link(walker(0, 0, 0, range(0)), 10, PARAMS).empty
+
+
+def test_sets_of_points_have_the_same_order_in_every_run():
+    """trackpy links while it walks over such sets; by default an object's hash is its address."""
+    from trackpy.linking.utils import Point
+
+    link(walker(0, 1, 10, range(5)), 1.0, PARAMS)
+    Point.reset_counter()
+    assert [hash(Point(0, [0.0, 0.0])) for _ in range(3)] == [0, 1, 2]

@@ -66,6 +66,8 @@ def _numbers(place: pd.DataFrame, reach: float, memory: int) -> np.ndarray:
         warnings.simplefilter("ignore")  # it advises numba, which it does not need, and tells of frames without tracks
         import trackpy
 
+        # trackpy walks over sets of points, whose order would be that of their addresses: other links in every run.
+        trackpy.linking.utils.Point.__hash__ = lambda point: point.uuid
         trackpy.quiet()
         linked = trackpy.link(place, reach, memory=memory, adaptive_stop=reach / 10, adaptive_step=_ADAPT)
     return linked["particle"].reindex(place.index).to_numpy(np.int64)
