@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad import annotate, artifacts, overlay, params, scale, stage
+from vad import artifacts, params, stage
+from vad.drawing import annotate, overlay, scale
 from vad.errors import UserError
 from vad.frames import FrameStore
 from vad.names import check, title

@@ -2,8 +2,9 @@
 
 import logging
 
-from vad import artifacts, params, sampling, stage
+from vad import artifacts, params, stage
 from vad.frames import FrameStore
+from vad.harness import sampling
 
 
 def main() -> None:

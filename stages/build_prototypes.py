@@ -1,6 +1,7 @@
 """Fit the semantic prototypes, once per fold, from the cached embeddings."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

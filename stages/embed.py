@@ -5,9 +5,10 @@ import logging
 import numpy as np
 import pandas as pd
 
-from vad import artifacts, params, semantic, stage
+from vad import artifacts, params, stage
+from vad.encoders import semantic
 from vad.frames import FrameStore
-from vad.protocol import select
+from vad.harness.protocol import select
 
 ROLES = ["prototypes", "calibration", "test"]
 USERS = ["prototypes", "zeroshot"]

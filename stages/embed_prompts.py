@@ -2,8 +2,10 @@
 
 import logging
 
-from vad import detectors, params, semantic, stage, zeroshot
+from vad import params, stage, zeroshot
+from vad.encoders import semantic
 from vad.frames import FrameStore
+from vad.harness import detectors
 
 
 def main() -> dict:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, curves, evaluation, fused, params, scorecard, stage
+from vad import artifacts, params, stage
+from vad.evaluation import curves, measures, scorecard
 from vad.frames import DATA, FrameStore
+from vad.fusion import fused
 from vad.results import read_json, read_table
 
 logger = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ METRICS, PLOTS = Path("metrics"), Path("plots/data")
 
 
 def main() -> dict:
-    settings = params.section("evaluation", evaluation.Params)
+    settings = params.section("evaluation", measures.Params)
     table = fused.load(DATA / "fused.parquet")
     tuned = read_json(DATA / "thresholds.json")
     fusion = read_json(DATA / "fusion.json")

@@ -1,6 +1,7 @@
 """Decode the data set at data.root into the frame store below data/."""
 
-from vad import extraction, layouts, params, stage
+from vad import params, stage
+from vad.ingest import extraction, layouts
 
 
 def main() -> dict:

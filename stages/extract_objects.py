@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, detection, params, stage
-from vad.flow import spread
+from vad import artifacts, params, stage
 from vad.frames import DATA, Clip, FrameStore
-from vad.protocol import fit_clips, select
-from vad.scene import Scene, by_scene
+from vad.harness.protocol import fit_clips, select
+from vad.movement import detection
+from vad.movement.flow import spread
+from vad.movement.scene import Scene, by_scene
 
 OUT = DATA / "objects"
 RUN = 60  # consecutive frames of the training clips that are looked at together: long enough to be linked to tracks

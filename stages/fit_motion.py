@@ -1,6 +1,7 @@
 """Fit the speeds that are normal at each position."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

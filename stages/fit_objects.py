@@ -1,6 +1,7 @@
 """Fit the densities of normal objects."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

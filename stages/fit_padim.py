@@ -1,6 +1,7 @@
 """Fit PaDiM's Gaussians on the sampled normal frames: data/models/padim."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

@@ -1,6 +1,7 @@
 """Store SPADE's features of the sampled normal frames: data/models/spade."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

@@ -1,6 +1,7 @@
 """Fit the trajectory detector on the person boxes of the training clips."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

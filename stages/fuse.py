@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, fused, fusion, params, stage, temporal
+from vad import artifacts, params, stage
 from vad.errors import UserError
 from vad.frames import DATA, FrameStore
+from vad.fusion import fused, fusion, temporal
 
 logger = logging.getLogger(__name__)
 

@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from vad import artifacts, evaluation, localisation, params, scorecard, stage
+from vad import artifacts, params, stage
+from vad.evaluation import localisation, measures, scorecard
 from vad.frames import DATA, FrameStore
 
 OUT, MAPS = DATA / "localisation.json", DATA / "maps"
 
 
 def main() -> dict:
-    settings = params.section("evaluation", evaluation.Params)
+    settings = params.section("evaluation", measures.Params)
     masks = localisation.GridMasks(FrameStore(), settings.map_short_side)
     names = sorted(path.name for path in MAPS.glob("*"))
     with ThreadPoolExecutor(stage.workers()) as pool:

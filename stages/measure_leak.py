@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, detectors, evaluation, leak, params, prototypes, sampling, stage
+from vad import artifacts, params, prototypes, stage
+from vad.encoders.semantic import with_embeddings
+from vad.evaluation import leak, measures
 from vad.frames import Clip, FrameStore
-from vad.protocol import fit_clips
-from vad.semantic import with_embeddings
+from vad.harness import detectors, sampling
+from vad.harness.protocol import fit_clips
 
 OUT = "data/leak.json"
 
@@ -22,7 +24,7 @@ def main() -> dict:
         artifacts.save_json(OUT, {})
         return {"frames": 0}
     sizes = params.section("balance_sample", sampling.Params)
-    bootstrap = params.section("evaluation", evaluation.Params)
+    bootstrap = params.section("evaluation", measures.Params)
     sample = pd.read_parquet("data/sample.parquet")
     rng = np.random.default_rng(seed)
     test = leak.Pool(with_embeddings(fit_clips(store, sample, "test")))

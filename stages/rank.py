@@ -5,18 +5,20 @@ In: data/fused.parquet, data/events.csv. Out: data/ranking.json, metrics by dete
 
 from tqdm import tqdm
 
-from vad import artifacts, evaluation, fused, params, scorecard, stage
+from vad import artifacts, params, stage
+from vad.evaluation import measures, scorecard
 from vad.frames import DATA
+from vad.fusion import fused
 from vad.results import read_table
 
 OUT = DATA / "ranking.json"
 
 
 def main() -> dict:
-    settings = params.section("evaluation", evaluation.Params)
+    settings = params.section("evaluation", measures.Params)
     table = fused.load(DATA / "fused.parquet")
     clips = sorted(table.loc[table["role"] == "test", "clip"].unique())
-    weights = evaluation.resamples(len(clips), settings.resamples, params.common().seed)
+    weights = measures.resamples(len(clips), settings.resamples, params.common().seed)
     resampling = scorecard.Resampling(clips, weights, settings.confidence)
     events = read_table(DATA / "events.csv")
     detectors = tqdm(list(table.groupby("detector")), desc="rank", unit="detector")

@@ -1,6 +1,7 @@
 """Average the class activation maps of the reference frames: data/models/gradcam."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

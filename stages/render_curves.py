@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, params, pictures, scale, stage, style
+from vad import artifacts, params, stage
+from vad.drawing import pictures, scale, style
 from vad.results import read_json
 
 FOLDER = Path("plots/curves")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, panels, params, pictures, scale, stage, style, timelines
+from vad import artifacts, params, stage
+from vad.drawing import panels, pictures, scale, style, timelines
 from vad.frames import FrameStore
 from vad.names import check, ordered
 from vad.results import read_json

@@ -3,7 +3,8 @@
 import logging
 from pathlib import Path
 
-from vad import artifacts, params, report, stage, typeset
+from vad import artifacts, params, stage
+from vad.reporting import report, typeset
 
 SOURCE, TARGET = Path("report/report.tex"), Path("report/report.pdf")
 # Stages that may run after this one: their cost is not in the report, or a rerun would change it.
@@ -22,7 +23,7 @@ def main() -> None:
             for line in typeset.overfull(log, points=10):
                 logging.info("report.tex: %s", line)
         else:
-            from vad import style  # matplotlib takes a second to load
+            from vad.drawing import style  # matplotlib takes a second to load
 
             logging.warning(typeset.INSTALL)
             style.note(typeset.INSTALL, temporary)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vad import artifacts, detectors, stage
+from vad import artifacts, stage
 from vad.frames import FrameStore
+from vad.harness import detectors
 
 
 def main(name: str) -> dict:

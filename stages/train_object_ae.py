@@ -1,6 +1,7 @@
 """Train the object autoencoders and fit the classifiers of their codes."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

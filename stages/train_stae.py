@@ -1,6 +1,7 @@
 """Train the spatio-temporal autoencoder on the training clips; an interrupted training goes on where it was."""
 
-from vad import detectors, stage
+from vad import stage
+from vad.harness import detectors
 
 
 def main() -> dict:

@@ -5,8 +5,10 @@ import logging
 
 import pandas as pd
 
-from vad import artifacts, detectors, evaluation, params, sampling, segments, stage, zeroshot
+from vad import artifacts, params, stage, zeroshot
+from vad.evaluation import measures, segments
 from vad.frames import FrameStore
+from vad.harness import detectors, sampling
 
 FOLDER = "data/zeroshot"
 
@@ -24,7 +26,7 @@ def main() -> dict:
     frames = scored_frames(zeroshot.Detector(states["all"], params.section("zeroshot", zeroshot.Params)), sample)
     levels, thresholds = segments.decide(frames, section, common.protocol)
     folds = params.section("balance_sample", sampling.Params).folds
-    gain = segments.f1_leak(frames, section, folds, params.section("evaluation", evaluation.Params), common.seed)
+    gain = segments.f1_leak(frames, section, folds, params.section("evaluation", measures.Params), common.seed)
     names = pd.Series(meta["prompts"])
     with artifacts.replacing(FOLDER) as folder:
         folder.mkdir()

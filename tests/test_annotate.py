@@ -10,7 +10,7 @@ import yaml
 
 from stages import annotate_videos
 from tests import example_run
-from vad import annotate
+from vad.drawing import annotate
 from vad.errors import UserError
 from vad.frames import Clip
 

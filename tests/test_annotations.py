@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from vad import annotations
-from vad.annotations import Intervals
 from vad.errors import UserError
+from vad.ingest import annotations
+from vad.ingest.annotations import Intervals
 
 
 def test_labels_from_intervals_are_inclusive(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import yaml
 
 from stages import benchmark as script
 from tests import example_run, moving_squares, test_tracks
-from vad import artifacts, semantic, stage
+from vad import artifacts, stage
 from vad.benchmark import footage, memory, speeds, work
 from vad.benchmark.speeds import BARE, Row
 from vad.benchmark.table import Bar
 from vad.benchmark.work import Bench
+from vad.encoders import semantic
 from vad.errors import UserError
 from vad.frames import FrameStore
 

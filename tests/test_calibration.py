@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.calibration import by_fold, quantile, surprise
 from vad.errors import UserError
-from vad.evaluation import auc
+from vad.evaluation.measures import auc
+from vad.harness.calibration import by_fold, quantile, surprise
 
 
 def test_quantiles_by_hand():

@@ -6,7 +6,7 @@ import pytest
 import skimage.data
 import sklearn.datasets
 
-from vad import conse, semantic
+from vad.encoders import conse, semantic
 from vad.errors import UserError
 
 PARAMS = semantic.Params(

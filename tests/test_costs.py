@@ -1,4 +1,4 @@
-from vad.costs import cost, costs
+from vad.reporting.costs import cost, costs
 from vad.results import Known
 
 TIMINGS = {

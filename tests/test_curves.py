@@ -3,8 +3,15 @@ import pandas as pd
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from vad.curves import confusion_cells, densities, precision_recall_points, roc_points, timeline, timeline_points
-from vad.evaluation import auc
+from vad.evaluation.curves import (
+    confusion_cells,
+    densities,
+    precision_recall_points,
+    roc_points,
+    timeline,
+    timeline_points,
+)
+from vad.evaluation.measures import auc
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 
 from tests import moving_squares as squares
-from vad import detection
 from vad.errors import UserError
-from vad.foreground import ObjectSize
-from vad.scene import Scene
+from vad.movement import detection
+from vad.movement.foreground import ObjectSize
+from vad.movement.scene import Scene
 
 PARAMS = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=200)
 

@@ -7,10 +7,12 @@ import pytest
 import yaml
 
 from tests import example_run
-from vad import detectors, frames, panels
+from vad import frames
+from vad.drawing import panels
 from vad.errors import UserError
 from vad.frames import FrameStore
-from vad.protocol import select
+from vad.harness import detectors
+from vad.harness.protocol import select
 
 VALUES = {
     "seed": 0,

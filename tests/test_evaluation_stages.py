@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from stages import evaluate, fuse, localise, rank, tune_thresholds
-from vad import evaluation, fused
 from vad.errors import UserError
+from vad.evaluation import measures
+from vad.fusion import fused
 
 PARAMS = {
     "seed": 0,
@@ -126,7 +127,7 @@ def test_a_detector_with_one_fold_has_the_auc_of_its_smoothed_scores(project):
     for name in ("strong", "weak"):
         own = table[(table["detector"] == name) & (table["role"] == "test")]
         for column, metric in (("smoothed", "roc_auc"), ("score", "roc_auc_raw"), ("causal", "roc_auc_causal")):
-            expected = evaluation.auc(own[column].to_numpy(), own["label"].to_numpy())
+            expected = measures.auc(own[column].to_numpy(), own["label"].to_numpy())
             assert metrics[name][metric] == pytest.approx(expected, abs=1e-6)
 
 
@@ -134,7 +135,7 @@ def test_scales_of_folds_do_not_matter(project):
     metrics = run()
     table = fused.load("data/fused.parquet")
     own = table[(table["detector"] == "fitted") & (table["role"] == "test")]
-    assert evaluation.auc(own["smoothed"].to_numpy(), own["label"].to_numpy()) < 0.8
+    assert measures.auc(own["smoothed"].to_numpy(), own["label"].to_numpy()) < 0.8
     assert metrics["fitted"]["roc_auc"] > 0.95
     assert metrics["fitted"]["roc_auc_raw"] > 0.85
 

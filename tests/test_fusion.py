@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vad.evaluation import auc
-from vad.fusion import Params, Pool, confidence, logistic, rules
+from vad.evaluation.measures import auc
+from vad.fusion.fusion import Params, Pool, confidence, logistic, rules
 
 PARAMS = Params(detectors="all", ridge=0.1)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from vad.annotations import Intervals
 from vad.errors import UserError
-from vad.layouts import find_clips
+from vad.ingest.annotations import Intervals
+from vad.ingest.layouts import find_clips
 
 
 def touch(root: Path, *names: str) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from vad import leak
+from vad.evaluation import leak
 from vad.frames import Clip
 
 

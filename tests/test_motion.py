@@ -2,7 +2,7 @@ import numpy as np
 
 from tests import moving_squares as squares
 from vad import motion
-from vad.scene import Scene
+from vad.movement.scene import Scene
 
 PARAMS = motion.Params(height=240, window=0.5, max_fit_frames=200, shrinkage=30)
 

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from sklearn.cluster import KMeans
 
-from vad import openclip, prototypes, semantic, zeroshot
+from vad import prototypes, zeroshot
+from vad.encoders import openclip, semantic
 from vad.errors import UserError
 from vad.frames import Clip
 

@@ -10,8 +10,8 @@ import pytest
 
 from vad.errors import UserError
 from vad.frames import Clip
-from vad.layouts import RawClip
-from vad.packing import Job, Params, extract_clip, stored_size
+from vad.ingest.layouts import RawClip
+from vad.ingest.packing import Job, Params, extract_clip, stored_size
 from vad.params import validate
 
 PARAMS = Params(short_side=None, stride=1, jpeg_quality=95, turn_back=True)

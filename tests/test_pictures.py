@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vad import pictures
+from vad.drawing import pictures
 
 
 def table(labels: dict[str, list[int]]) -> pd.DataFrame:

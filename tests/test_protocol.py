@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from vad.frames import Clip
-from vad.protocol import folds
+from vad.harness.protocol import folds
 
 
 @pytest.fixture

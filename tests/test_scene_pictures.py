@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests import example_run
-from vad import scene_pictures, style
+from vad.drawing import scene_pictures, style
 from vad.frames import FrameStore
 from vad.results import read_table
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad import evaluation, segments
+from vad.evaluation import measures, segments
 
 PARAMS = segments.Params(frames=4, top_k=2, grid=20, quantile=0.9)
 
@@ -77,8 +77,8 @@ def test_grid_search_finds_the_best_pair():
 
     def total(segment: float, video: float) -> float:
         clips = segments.videos(cut, segment)
-        own = evaluation.confusion(test["score"] >= segment, test["label"])["f1"]
-        return own + evaluation.confusion(clips["score"] >= video, clips["label"])["f1"]
+        own = measures.confusion(test["score"] >= segment, test["label"])["f1"]
+        return own + measures.confusion(clips["score"] >= video, clips["label"])["f1"]
 
     found = total(*segments._grid_search(cut, test, coarse))
     grid = [total(s, v) for s in np.quantile(test["score"], np.linspace(0, 1, 6)) for v in np.arange(1, 7) / 6]
@@ -86,7 +86,7 @@ def test_grid_search_finds_the_best_pair():
 
 
 def test_f1_leak_has_a_row_per_level():
-    bootstrap = evaluation.Params(
+    bootstrap = measures.Params(
         resamples=100, confidence=0.95, map_short_side=60, map_thresholds=50, alpha=0.1, beta=0.1, plot_detectors=3
     )
     for folds in (1, 2):

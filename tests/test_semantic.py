@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vad import artifacts, semantic
+from vad import artifacts
+from vad.encoders import semantic
 from vad.errors import UserError
 from vad.frames import Clip, ClipWriter
 

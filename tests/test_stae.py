@@ -11,11 +11,11 @@ import torch
 
 from vad import params as parameters
 from vad import stae
+from vad.autoencoder.errors import Errors, energy, floors, unexplained
+from vad.autoencoder.network import WINDOW, Network, horizon_weights, loss
+from vad.autoencoder.windows import CONTRAST, SPAN, Film, Windows, film
 from vad.errors import UserError
 from vad.frames import Clip, ClipWriter
-from vad.stae_errors import Errors, energy, floors, unexplained
-from vad.stae_network import WINDOW, Network, horizon_weights, loss
-from vad.stae_windows import CONTRAST, SPAN, Film, Windows, film
 
 PARAMS = parameters.validate(
     {
@@ -187,7 +187,7 @@ def test_a_clip_shorter_than_a_window_is_scored(tmp_path):
 
 
 def test_training_stops_when_the_holdout_no_longer_gains(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("vad.stae_training.loss", lambda *_: torch.tensor(1.0, requires_grad=True))
+    monkeypatch.setattr("vad.autoencoder.training.loss", lambda *_: torch.tensor(1.0, requires_grad=True))
     with caplog.at_level("INFO"):
         stae.fit(make_clips(tmp_path), PARAMS.model_copy(update={"steps": 50, "patience": 2}), seed=0)
     assert "6 steps" in caplog.text  # the first look sets the best, two more bring nothing

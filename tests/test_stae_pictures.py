@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from tests.test_stae import PARAMS, make_clip, make_clips
-from vad import stae, stae_pictures, style
-from vad.stae_network import WINDOW
-from vad.stae_windows import SPAN, film
+from vad import stae
+from vad.autoencoder.network import WINDOW
+from vad.autoencoder.windows import SPAN, film
+from vad.drawing import stae_pictures, style
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from vad.errors import UserError
+from vad.fusion.temporal import Params, causal, smooth
 from vad.params import validate
-from vad.temporal import Params, causal, smooth
 
 
 def params(**changes) -> Params:

@@ -8,9 +8,10 @@ from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import roc_auc_score
 
 from vad import params as parameters
-from vad import track_files, tracks
+from vad import tracks
 from vad.errors import UserError
 from vad.frames import Clip
+from vad.ingest import track_files
 
 REAL_PARAMS = {"components": 8, "boxes": 40000, "scene_boxes": 5000}
 PARAMS = parameters.validate(

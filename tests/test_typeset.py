@@ -1,8 +1,8 @@
 import pytest
 
-from vad import typeset
 from vad.errors import UserError
-from vad.typeset import engine, first_error, overfull
+from vad.reporting import typeset
+from vad.reporting.typeset import engine, first_error, overfull
 
 needs_tex = pytest.mark.skipif(engine() in (None, "tectonic"), reason="no latexmk or pdflatex here")
 

@@ -17,12 +17,12 @@ import numpy as np
 import pydantic
 from tqdm import tqdm
 
-from vad.flow import averaged, spread
-from vad.foreground import ObjectSize
 from vad.frames import Clip
+from vad.movement.flow import averaged, spread
+from vad.movement.foreground import ObjectSize
+from vad.movement.scene import Scene, by_scene
+from vad.movement.speed import USUAL_SPEED, Windows, speed_by_position, surprise
 from vad.params import Section
-from vad.scene import Scene, by_scene
-from vad.speed import USUAL_SPEED, Windows, speed_by_position, surprise
 
 SOURCE = "frames"
 ROLE = "fit_all"
@@ -46,7 +46,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
 
     Returns:
         ``<scene>.size`` (5,): ``ObjectSize.line``; ``<scene>.seconds``: length of the window; ``<scene>.speed``
-        (2, rows, columns): see ``vad.speed.speed_by_position``; the same under ``POOLED``.
+        (2, rows, columns): see ``vad.movement.speed.speed_by_position``; the same under ``POOLED``.
     """
     state = {}
     for scene, own in by_scene(clips).items():
@@ -88,7 +88,7 @@ class Detector:
 
         Returns:
             (N,) float32, -log10 of the probability of the most surprising speed; its (N, h, w) float16 map on the
-            grid of ``vad.flow.CELL`` working pixels.
+            grid of ``vad.movement.flow.CELL`` working pixels.
         """
         scene = clip.scene if f"{clip.scene}.size" in self._state else POOLED
         size = ObjectSize(self._state[f"{scene}.size"])

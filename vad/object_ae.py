@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 from tqdm import tqdm
 
-from vad import detection, stage
+from vad import stage
 from vad.frames import Clip
+from vad.movement import detection
 from vad.params import Section
 
 SOURCE = "frames"

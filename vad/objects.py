@@ -20,13 +20,13 @@ import pandas as pd
 import pydantic
 from tqdm import tqdm
 
-from vad import detection
 from vad.backbones import Backbone
-from vad.foreground import USUAL_SIZE, ObjectSize
 from vad.frames import Clip
 from vad.mixture import Mixture
+from vad.movement import detection
+from vad.movement.foreground import USUAL_SIZE, ObjectSize
+from vad.movement.speed import MOVING, USUAL_SPEED, speed_by_position
 from vad.params import Section
-from vad.speed import MOVING, USUAL_SPEED, speed_by_position
 from vad.tails import Tail
 
 SOURCE = "frames"

@@ -22,11 +22,11 @@ import pydantic
 from sklearn.cluster import KMeans, kmeans_plusplus
 from threadpoolctl import threadpool_limits
 
-from vad.cross_fitting import deal_clips
-from vad.evaluation import auc
+from vad.encoders.semantic import unit
+from vad.evaluation.cross_fitting import deal_clips
+from vad.evaluation.measures import auc
 from vad.frames import Clip
 from vad.params import Section
-from vad.semantic import unit
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 A network trained on normal video gives back a window of 16 frames and foretells the next 16; where it fails, something
 is new. A frame has four errors: of reconstruction and of prediction, over the whole frame and in the worst block of
-about a pedestrian's size, each as a share of what moves there (vad.stae_errors) and standardised on training clips that
-the network did not learn from. The score is their weighted mean; a network that gives back what it never saw foretells
-it worse, and one object is lost in the whole frame, so that prediction and block weigh most. The paper scores the whole
-frame's plain error.
+about a pedestrian's size, each as a share of what moves there (vad.autoencoder.errors) and standardised on training
+clips that the network did not learn from. The score is their weighted mean; a network that gives back what it never saw
+foretells it worse, and one object is lost in the whole frame, so that prediction and block weigh most. The paper scores
+the whole frame's plain error.
 """
 
 import logging
@@ -17,13 +17,13 @@ import pydantic
 import torch
 
 from vad import stage
+from vad.autoencoder.errors import Errors, energy, floors, unexplained
+from vad.autoencoder.network import WINDOW, Network
+from vad.autoencoder.training import Training, key
+from vad.autoencoder.windows import SPAN, Film, Windows, film, films
 from vad.errors import UserError
 from vad.frames import Clip
 from vad.params import Section
-from vad.stae_errors import Errors, energy, floors, unexplained
-from vad.stae_network import WINDOW, Network
-from vad.stae_training import Training, key
-from vad.stae_windows import SPAN, Film, Windows, film, films
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Detector:
         return np.interp(clip.frames, seen.frames, scores).astype(np.float32), heat[nearest].astype(np.float16)
 
     def shares(self, seen: Film) -> tuple[np.ndarray, np.ndarray]:
-        """(2, N, 2) and (2, N, 32, 32): see :func:`vad.stae_errors.unexplained`."""
+        """(2, N, 2) and (2, N, 32, 32): see :func:`vad.autoencoder.errors.unexplained`."""
         errors = self.errors.frames(seen, self.state["usual"])
         return unexplained(errors, energy(seen), self.params.block, self.state["floor"])
 

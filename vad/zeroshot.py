@@ -16,9 +16,9 @@ import numpy as np
 import pydantic
 from scipy.special import logsumexp
 
+from vad.encoders.semantic import Encoder, unit
 from vad.frames import Clip
 from vad.params import Section
-from vad.semantic import Encoder, unit
 
 SOURCE = "embeddings"
 ROLE = "none"  # fitted on sentences, not on frames

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from vad import backbones, detectors, padim, params
+from vad import backbones, padim, params
 from vad.benchmark import footage
 from vad.benchmark.table import Bar, Figure, absent
 from vad.errors import UserError
 from vad.frames import Clip, FrameStore
+from vad.harness import detectors
 
 FEW, MANY = 500, 2000  # frames
 BAR = Bar("<=", 1.2, "ratio")

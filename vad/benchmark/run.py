@@ -11,13 +11,14 @@ from tempfile import TemporaryDirectory
 import torch
 from tqdm import tqdm
 
-from vad import detectors, params, stage
+from vad import params, stage
 from vad.benchmark import footage, memory, speeds
 from vad.benchmark.speeds import quiet
 from vad.benchmark.table import Figure, absent
 from vad.benchmark.work import Bench
 from vad.errors import UserError
 from vad.frames import FrameStore
+from vad.harness import detectors
 
 
 def measure(store: FrameStore, frames: int, peak: Callable[[int], float]) -> tuple[str, list[Figure]]:

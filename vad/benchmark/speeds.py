@@ -15,11 +15,13 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from vad import backbones, detectors, params, semantic
+from vad import backbones, params
 from vad.benchmark import work
 from vad.benchmark.table import Bar, Figure, absent
+from vad.encoders import semantic
 from vad.errors import UserError
 from vad.frames import FrameStore
+from vad.harness import detectors
 
 ROUNDS = 3
 SMALL = "frames of {}x{}".format(*work.SMALL)

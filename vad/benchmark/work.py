@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from vad import backbones, detection, detectors, params, semantic
+from vad import backbones, params
 from vad.benchmark import footage
+from vad.encoders import semantic
 from vad.errors import UserError
 from vad.frames import Clip
+from vad.harness import detectors
+from vad.movement import detection
+from vad.movement.scene import Scene, by_scene
 from vad.params import Section
-from vad.scene import Scene, by_scene
 
 SMALL = (360, 240)  # width and height in pixels of the small frames
 # A network trained for one step has the configured widths, and what it costs does not depend on its weights.

@@ -1,0 +1,1 @@
+"""Pictures and annotated videos of results; nothing is measured here."""

@@ -1,0 +1,1 @@
+"""Joint image-text encoders, which embed frames and sentences in one space."""

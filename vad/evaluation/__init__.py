@@ -1,0 +1,1 @@
+"""Measures of scores and decisions: ranking, alarms, thresholds, localisation, the leak."""

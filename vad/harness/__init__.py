@@ -1,0 +1,1 @@
+"""What every detector goes through: roles of frames, fitting on permitted ones, calibration."""

@@ -1,0 +1,1 @@
+"""The report: what a run left behind, as LaTeX and PDF."""
