@@ -16,8 +16,7 @@ USERS = ["prototypes", "zeroshot"]
 
 def main() -> dict:
     store = FrameStore()
-    wanted_by = [name for name, runs in params.switches().items() if runs and name in USERS]
-    if not wanted_by or not store.has_pixels:
+    if not params.any_runs(USERS) or not store.has_pixels:
         logging.info("no embeddings: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
         artifacts.save_arrays(semantic.EMBEDDINGS, semantic.arrays([], np.zeros((0, 1), np.float32)))
         return {"frames": 0}

@@ -14,13 +14,14 @@ from vad.movement.flow import spread
 from vad.movement.scene import Scene, by_scene
 
 OUT = DATA / "objects"
+USERS = ["objects", "object_ae", "tracks"]
 RUN = 60  # consecutive frames of the training clips that are looked at together: long enough to be linked to tracks
 
 
 def main() -> dict:
     store = FrameStore()
-    if not store.has_pixels:
-        logging.info("no objects: the data set has no pixels")
+    if not params.any_runs(USERS) or not store.has_pixels:
+        logging.info("no objects: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
         with artifacts.replacing(OUT) as folder:
             folder.mkdir()
         return {"frames": 0}

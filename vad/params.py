@@ -5,6 +5,7 @@ reads the file and turns what pydantic finds wrong into one line. Values live in
 value there is an error, not a silent default.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -89,6 +90,12 @@ def switches(path: Path = PARAMS_FILE) -> dict[str, bool]:
         if not isinstance(runs, bool):
             raise UserError(f"{path}: detectors.{name} = {runs!r}: should be true or false")
     return values
+
+
+def any_runs(names: Iterable[str], path: Path = PARAMS_FILE) -> bool:
+    """Whether one of the detectors ``names`` runs: what only they look at need not be made otherwise."""
+    switched = switches(path)
+    return any(switched.get(name, False) for name in names)
 
 
 def common(path: Path = PARAMS_FILE) -> Common:
