@@ -1,4 +1,5 @@
 # make demo   everything from nothing: environment, data, detectors, metrics, report/report.pdf
+#             make demo ONLY="padim motion": with these detectors alone, as an experiment
 # make test   the tests        make lint   ruff        make benchmark   frames per second and memory
 .PHONY: demo test lint benchmark setup tex clean
 PYTHON ?= python3
@@ -6,8 +7,17 @@ BIN := .venv/bin
 # The stages run as 'python -m stages.<name>': the environment's python must come first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+RUN := repro
+ifdef ONLY
+DETECTORS := $(shell sed -n '/^detectors:/,/^$$/s/^  \([a-z_]*\):.*/\1/p' params.yaml)
+ifneq ($(filter-out $(DETECTORS),$(ONLY)),)
+$(error ONLY: there is no detector '$(filter-out $(DETECTORS),$(ONLY))'; choose from $(DETECTORS))
+endif
+RUN := exp run $(foreach name,$(DETECTORS),-S detectors.$(name)=$(if $(filter $(name),$(ONLY)),true,false))
+endif
+
 demo: setup tex
-	$(BIN)/dvc repro
+	$(BIN)/dvc $(RUN)
 	@$(BIN)/python -m stages.show_results
 
 test: setup
