@@ -71,3 +71,5 @@ def test_the_cost_of_the_first_run_stays(tmp_path):
     assert record.read_text() == first
     stage.run(save(2), name="toy")
     assert json.loads(record.read_text())["outputs"] != json.loads(first)["outputs"]
+    stage.run(save(1), name="toy")
+    assert record.read_text() == first

@@ -118,29 +118,26 @@ def _fail(name: str, message: str, code: int = 1) -> None:
 def _record_cost(name: str, seconds: float, work: dict) -> None:
     """Keep the wall time and peak memory of the run that first made these bytes; nothing where it made none.
 
-    The record is not an output: a rerun that gives the same bytes keeps the first run's record, so that a report
-    which prints it is reproducible too.
+    The record is not an output: a rerun that gives bytes which were made before, other experiments since or not, gets
+    their first record back (``first/``, by digest), so that a report which prints it is reproducible too.
     """
     if not artifacts.written:
         return
     digest = _digest(artifacts.written)
-    path = TIMINGS / f"{name}.json"
-    try:
-        if json.loads(path.read_text())["outputs"] == digest:
-            return
-    except (OSError, ValueError, KeyError):
-        pass
+    first = TIMINGS / "first" / f"{digest}.json"
+    if not first.exists():
+        artifacts.save_json(first, _cost(name, seconds) | {"outputs": digest} | work)
+    artifacts.save_json(TIMINGS / f"{name}.json", json.loads(first.read_text()))
+
+
+def _cost(name: str, seconds: float) -> dict:
     usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    record = {
+    return {
         "stage": name,
         "seconds": round(seconds, 1),
         "peak_mib": round(usage / 1024),
         "machine": f"{platform.machine()}, {workers()} CPUs",
-        "outputs": digest,
-        **work,
     }
-    TIMINGS.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _digest(paths: list[Path]) -> str:
