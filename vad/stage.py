@@ -128,6 +128,7 @@ def _record_cost(name: str, seconds: float, work: dict) -> None:
     if not first.exists():
         artifacts.save_json(first, _cost(name, seconds) | {"outputs": digest} | work)
     artifacts.save_json(TIMINGS / f"{name}.json", json.loads(first.read_text()))
+    artifacts.written.clear()  # the records are no outputs
 
 
 def _cost(name: str, seconds: float) -> dict:
