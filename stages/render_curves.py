@@ -1,6 +1,5 @@
 """Draw plots/curves: ROC and precision-recall per detector, and AUC by type of event. No threshold changes these."""
 
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +16,9 @@ def main() -> dict:
     table, ranking = scale.shown(pd.read_parquet("data/fused.parquet"), {}), read_json(Path("data/ranking.json"))
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
-        style.side_by_side(
-            [
-                partial(pictures.roc, table, ranking, folder / "roc", section.dpi),
-                partial(pictures.precision_recall, table, ranking, folder / "pr", section.dpi),
-                partial(pictures.events, ranking, folder / "events", section.dpi),
-            ]
-        )
+        pictures.roc(table, ranking, folder / "roc", section.dpi)
+        pictures.precision_recall(table, ranking, folder / "pr", section.dpi)
+        pictures.events(ranking, folder / "events", section.dpi)
     return {"frames": len(table)}
 
 

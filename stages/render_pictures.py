@@ -1,7 +1,6 @@
 """Draw plots/pictures: what depends on thresholds: distributions, timelines and heat maps."""
 
 import logging
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -23,33 +22,27 @@ def main() -> dict:
     check(section.timeline, names, "pictures.timeline")
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
-        panel = {
-            name: partial(
-                panels.draw, name, table[table["detector"] == name], store, section.examples, section.opacity,
+        pictures.distributions(table, folder / "densities", section.dpi)
+        draw_timelines(table, names, store, section, folder)
+        drawn = [
+            name
+            for name in names
+            if panels.draw(
+                name, table[table["detector"] == name], store, section.examples, section.opacity,
                 folder / f"panels_{name}", section.dpi,
             )
-            for name in names
-        }  # fmt: skip
-        lines = timeline_pages(table, names, store, section, folder)
-        densities = partial(pictures.distributions, table, folder / "densities", section.dpi)
-        drawn = style.side_by_side([*lines, densities, *panel.values()])[len(lines) + 1 :]
-    shown = [name for name, there in zip(panel, drawn, strict=True) if there]
-    logging.info("heat-map panels: %s", ", ".join(shown) or "none (no detector left maps)")
+        ]  # fmt: skip
+    logging.info("heat-map panels: %s", ", ".join(drawn) or "none (no detector left maps)")
     return {"frames": len(table)}
 
 
-def timeline_pages(table: pd.DataFrame, names: list[str], store: FrameStore, section, folder: Path) -> list[partial]:
-    """What draws each page of timelines."""
+def draw_timelines(table: pd.DataFrame, names: list[str], store: FrameStore, section, folder: Path) -> None:
     wanted = [name for name in section.timeline if name in names] or names[:1]
     fps = dict(zip(store.manifest["clip"], store.manifest["fps"], strict=True))
-    pages = timelines.pages(table, wanted, fps, section.clips_per_page)
-    return [
-        partial(
-            timelines.page, table, clips, wanted, fps, section.peak_distance, folder / f"timeline_{number:02d}",
-            section.dpi,
-        )
-        for number, clips in enumerate(pages, start=1)
-    ]  # fmt: skip
+    for number, clips in enumerate(timelines.pages(table, wanted, fps, section.clips_per_page), start=1):
+        timelines.page(
+            table, clips, wanted, fps, section.peak_distance, folder / f"timeline_{number:02d}", section.dpi
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

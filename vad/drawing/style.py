@@ -3,20 +3,14 @@
 Colours are Okabe and Ito's (2008).
 """
 
-import signal
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import matplotlib
 import numpy as np
 from PIL import Image
-
-from vad.stage import workers
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -124,32 +118,6 @@ def save(figure: Figure, path: Path, dpi: int, vector: bool = False) -> None:
         nothing = dict.fromkeys(["CreationDate", "ModDate", "Producer", "Creator"])
         figure.savefig(path.with_name(f"{path.name}.pdf"), metadata=nothing)
     plt.close(figure)
-
-
-def side_by_side(figures: Sequence[Callable[[], object]]) -> list[object]:
-    """Draw independent figures on all CPUs: what each of ``figures`` returns, in order; the longest come first best.
-
-    Processes are forked, so that matplotlib and the tables need not be loaded again; nothing has used OpenCV's or
-    PyTorch's threads before.
-    """
-    count = min(workers(), len(figures))
-    if count < 2:
-        return [draw() for draw in figures]
-    with ProcessPoolExecutor(count, get_context("fork"), _start_drawing, (figures,)) as pool:
-        return list(pool.map(_draw, range(len(figures))))
-
-
-_figures: list[Callable[[], object]] = []  # of a drawing process
-
-
-def _start_drawing(figures: Sequence[Callable[[], object]]) -> None:
-    _figures[:] = figures
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _draw(number: int) -> object:
-    return _figures[number]()
 
 
 def note(text: str, path: Path) -> None:

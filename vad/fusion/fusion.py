@@ -5,27 +5,30 @@ Scores are added on the scale -ln(1 - calibrated), the negative log of the frame
 normal video weighs 6.9, while a detector that has nothing to say adds noise of mean 1 and never a negative veto.
 
 ``fusion_mean`` and ``fusion_max`` need no labels. ``fusion_logistic`` is a logistic regression with non-negative
-weights and a strong ridge on standardised inputs. ``fusion`` starts from the mean, which chooses nothing, and moves
-towards the logistic weights as far as permitted frames speak for them: by 2 P - 1, where P is the share of bootstrap
-samples of the permitted clips in which the logistic weights, judged on clips that they were not fitted on, have the
-higher AUC. Where detectors are about equal or clips few it stays the mean; where some are much stronger it does not let
-the weak ones drown them. To choose one or the other instead would be another choice on a few other clips (Breiman 1996,
-"Heuristics of instability and stabilization in model selection"). Under ``one_class`` nothing is labelled and
-``fusion`` is the mean; under ``paper`` it is fitted and judged on the very frames that are scored, the leak of that
-protocol.
+weights and a strong ridge on standardised inputs. ``fusion`` starts from a mean in which each detector weighs as much
+as its AUC on permitted frames exceeds chance, so that one that knows nothing has no say and nothing else is fitted. It
+moves towards the logistic weights as far as permitted frames speak for them: by 2 P - 1, where P is the share of
+bootstrap samples of the permitted clips in which the logistic weights have the higher AUC, both judged on clips that
+they were not fitted on. Where detectors are about equal or clips few it stays where it started; where some are much
+stronger it does not let the weak ones drown them. To choose one or the other instead would be another choice on a few
+other clips (Breiman 1996, "Heuristics of instability and stabilization in model selection"). Under ``one_class``
+nothing is labelled and ``fusion`` is the plain mean; under ``paper`` it is fitted and judged on the very frames that
+are scored, the leak of that protocol.
 
 Cross-fitting is that of stacking (Wolpert 1992): for fold f the weights come from frames of other folds, whose scores
 come from their own folds' detectors.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import pydantic
 
 from vad.evaluation.cross_fitting import deal_clips
-from vad.evaluation.measures import Frames, resamples
+from vad.evaluation.measures import Frames, auc, resamples
 from vad.params import Protocol, Section
 
 FUSIONS = ("fusion", "fusion_mean", "fusion_max", "fusion_logistic")
@@ -51,7 +54,7 @@ class Params(Section):
 class Rule:
     """A way to combine: the weighted mean with ``weights`` (D,), >= 0 and summing to 1, or the maximum where None.
 
-    ``confidence`` in the fitted weights, 0 (all is the plain mean) to 1; None where nothing was fitted.
+    ``confidence`` in the fitted weights, 0 (all is the mean by merit) to 1; None where nothing was fitted.
     """
 
     name: str
@@ -99,17 +102,20 @@ def rules(pool: Pool, protocol: Protocol, params: Params, seed: int) -> dict[str
         if permitted.one_class:
             moved[fold] = fitted[fold] = mean
             continue
-        fitted[fold] = logistic(permitted.x, permitted.labels, params.ridge)
-        own = fitted[fold].apply(permitted.x)
-        scores = own if protocol == "paper" else _cross_fitted(permitted, params.ridge)
-        certain = confidence(scores, mean.apply(permitted.x), permitted.labels, permitted.clips, seed)
-        weights = certain * fitted[fold].weights + (1 - certain) * mean.weights
+        fits = [by_merit, partial(logistic, ridge=params.ridge)]
+        start, fitted[fold] = (fit(permitted.x, permitted.labels) for fit in fits)
+        if protocol == "paper":
+            judged = [rule.apply(permitted.x) for rule in (start, fitted[fold])]
+        else:
+            judged = [cross_fitted(permitted, fit) for fit in fits]
+        certain = confidence(judged[1], judged[0], permitted.labels, permitted.clips, seed)
+        weights = certain * fitted[fold].weights + (1 - certain) * start.weights
         moved[fold] = Rule("moved mean", weights, certain)
     return {"fusion": moved, **result, "fusion_logistic": fitted}
 
 
-def _cross_fitted(permitted: Pool, ridge: float) -> np.ndarray:
-    """(N,) scores of each clip by logistic weights that were fitted without that clip's fold."""
+def cross_fitted(permitted: Pool, fit: Callable[[np.ndarray, np.ndarray], Rule]) -> np.ndarray:
+    """(N,) scores of each clip by weights that were fitted without that clip's fold."""
     inner = permitted.folds
     if len(np.unique(inner)) < 2:
         inner = deal_clips(permitted.labels, permitted.clips, INNER_FOLDS)
@@ -118,7 +124,7 @@ def _cross_fitted(permitted: Pool, ridge: float) -> np.ndarray:
         own = inner == fold
         rest = permitted.take(~own)
         if not rest.one_class:
-            scores[own] = logistic(rest.x, rest.labels, ridge).apply(permitted.x[own])
+            scores[own] = fit(rest.x, rest.labels).apply(permitted.x[own])
     return scores
 
 
@@ -137,6 +143,16 @@ def confidence(scores: np.ndarray, plain: np.ndarray, labels: np.ndarray, clips:
 
 def _mean(count: int) -> Rule:
     return Rule("mean", np.full(count, 1 / count))
+
+
+def by_merit(x: np.ndarray, labels: np.ndarray) -> Rule:
+    """The mean in which a detector weighs as much as its AUC exceeds 0.5; the plain mean where none does.
+
+    Args:
+        x: (N, D) surprises; labels: (N,), of both classes.
+    """
+    merit = np.array([max(0.0, auc(own, labels) - 0.5) for own in x.T])
+    return Rule("merit", merit / merit.sum()) if merit.sum() > 0 else _mean(len(merit))
 
 
 def logistic(x: np.ndarray, labels: np.ndarray, ridge: float) -> Rule:

@@ -91,7 +91,7 @@ class Facts:
 
     @property
     def confidence(self) -> dict[str, float]:
-        """How far ``fusion`` moved from the plain mean towards fitted weights, 0 to 1, by fold; of fitted folds."""
+        """How far ``fusion`` moved from the mean by merit to logistic weights, 0 to 1, by fold; of fitted folds."""
         chosen = self.fusion["chosen"] or {}
         return {fold: choice["confidence"] for fold, choice in chosen.items() if "confidence" in choice}
 
