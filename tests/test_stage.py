@@ -4,6 +4,7 @@ import errno
 import json
 
 import pytest
+from safetensors import SafetensorError
 
 from vad import artifacts, stage
 from vad.errors import UserError
@@ -27,6 +28,8 @@ def raising(error):
     [
         (UserError("clip 01 is broken"), "toy: clip 01 is broken"),
         (OSError(errno.ENOSPC, "No space left", "data/a"), "the disk is full while writing data/a"),
+        (OSError("15408000 requested and 6606720 written"), "the disk is full while writing an output"),  # NumPy's
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "the disk is full while writing"),
         (PermissionError(errno.EACCES, "denied", "data/a"), "no permission for data/a"),
         (OSError(errno.EROFS, "read-only", "data/a"), "cannot write data/a"),
         (FileNotFoundError(errno.ENOENT, "no such file", "data/a"), "data/a is missing: run 'dvc repro'"),

@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import random
+import re
 import resource
 import sys
 import time
@@ -25,6 +26,8 @@ from vad import artifacts
 from vad.errors import UserError
 
 TIMINGS = Path("data/timings")
+# What libraries say instead of ENOSPC: NumPy's short writes, safetensors' own errors, PyTorch's archives.
+DISK_FULL = re.compile(r"\d+ requested and \d+ written|[Nn]o space left on device|PytorchStreamWriter failed writing")
 
 
 def workers() -> int:
@@ -90,17 +93,20 @@ def run(main: Callable[[], dict | None], name: str | None = None) -> None:
         _fail(name, str(error))
     except KeyboardInterrupt:
         _fail(name, "interrupted; 'dvc repro' goes on from the last finished stage", code=130)
-    except OSError as error:
+    except Exception as error:
         if line := _mishap(error):
             _fail(name, line)
         raise
 
 
-def _mishap(error: OSError) -> str | None:
+def _mishap(error: Exception) -> str | None:
     """What the user can do about an error of the file system; None where it is not for the user to mend."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or DISK_FULL.search(str(error)):
+        file = getattr(error, "filename", None) or "an output"
+        return f"the disk is full while writing {file}: free some space and run again"
+    if not isinstance(error, OSError):
+        return None
     file = error.filename or " ".join(str(error).split())
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full while writing {error.filename or 'an output'}: free some space and run again"
     if error.errno == errno.EROFS:
         return f"cannot write {file}: make the folder writable and run again"
     if error.errno in (errno.EACCES, errno.EPERM):
