@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, params, stage
-from vad.drawing import annotate, overlay, scale
-from vad.errors import UserError
-from vad.frames import FrameStore
-from vad.names import check, title
-from vad.results import read_json, read_table
+from vad.data.frames import FrameStore
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.errors import UserError
+from vad.pipeline.names import check, title
+from vad.pipeline.results import read_json, read_table
+from vad.visualization import annotate, overlay, scale
 
 FOLDER = Path("data/videos")
 MAPS = Path("data/maps")

@@ -2,9 +2,9 @@
 
 import logging
 
-from vad import artifacts, params, stage
-from vad.frames import FrameStore
-from vad.harness import sampling
+from vad.data.frames import FrameStore
+from vad.pipeline import artifacts, params, stage
+from vad.protocol import sampling
 
 
 def main() -> None:

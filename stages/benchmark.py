@@ -5,10 +5,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from vad import artifacts, stage
 from vad.benchmark import memory, run, table
-from vad.errors import UserError
-from vad.frames import FrameStore
+from vad.data.frames import FrameStore
+from vad.pipeline import artifacts, stage
+from vad.pipeline.errors import UserError
 
 
 def main() -> None:

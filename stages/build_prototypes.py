@@ -1,11 +1,11 @@
 """Fit the semantic prototypes, once per fold, from the cached embeddings."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("prototypes")
+    return fitting.fit("prototypes")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ import logging
 import numpy as np
 import pandas as pd
 
-from vad import artifacts, params, stage
-from vad.encoders import semantic
-from vad.frames import FrameStore
-from vad.harness.protocol import select
+from vad.data.frames import FrameStore
+from vad.features import semantic
+from vad.pipeline import artifacts, params, stage
+from vad.protocol.folds import select
 
 ROLES = ["prototypes", "calibration", "test"]
 USERS = ["prototypes", "zeroshot"]

@@ -2,22 +2,23 @@
 
 import logging
 
-from vad import params, stage, zeroshot
-from vad.encoders import semantic
-from vad.frames import FrameStore
-from vad.harness import detectors
+from vad.data.frames import FrameStore
+from vad.detectors import zeroshot
+from vad.features import semantic
+from vad.pipeline import params, stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    if reason := detectors.why_not("zeroshot", FrameStore()):
+    if reason := fitting.why_not("zeroshot", FrameStore()):
         logging.info("zeroshot does not run: %s", reason)
-        detectors.save("zeroshot", {}, {"skipped": reason})
+        fitting.save("zeroshot", {}, {"skipped": reason})
         return {"frames": 0}
     section = params.section("zeroshot", zeroshot.Params)
     encoder = semantic.load(params.section("encoder", semantic.Params))
     state = zeroshot.fit([], section, params.common().seed, encoder)
     meta = {"frames": 0, "encoder": encoder.name, "prompts": section.prompts}
-    detectors.save("zeroshot", {"all": state}, meta)
+    fitting.save("zeroshot", {"all": state}, meta)
     return {"frames": 0}
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, params, stage
-from vad.evaluation import curves, measures, scorecard
-from vad.frames import DATA, FrameStore
-from vad.fusion import fused
-from vad.results import read_json, read_table
+from vad.data.frames import DATA, FrameStore
+from vad.evaluation import curves, scorecard
+from vad.metrics import measures
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.results import read_json, read_table
+from vad.post_processing import fused
 
 logger = logging.getLogger(__name__)
 METRICS, PLOTS = Path("metrics"), Path("plots/data")

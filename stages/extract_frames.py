@@ -1,7 +1,7 @@
 """Decode the data set at data.root into the frame store below data/."""
 
-from vad import params, stage
-from vad.ingest import extraction, layouts
+from vad.data import extraction, layouts
+from vad.pipeline import params, stage
 
 
 def main() -> dict:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, params, stage
-from vad.frames import DATA, Clip, FrameStore
-from vad.harness.protocol import fit_clips, select
-from vad.movement import detection
-from vad.movement.flow import spread
-from vad.movement.scene import Scene, by_scene
+from vad.data.frames import DATA, Clip, FrameStore
+from vad.perception import detection
+from vad.perception.flow import spread
+from vad.perception.scene import Scene, by_scene
+from vad.pipeline import artifacts, params, stage
+from vad.protocol.folds import fit_clips, select
 
 OUT = DATA / "objects"
 USERS = ["objects", "object_ae", "tracks"]

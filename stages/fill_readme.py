@@ -10,8 +10,8 @@ import json
 import re
 from pathlib import Path
 
-from vad import artifacts, params, stage
-from vad.errors import UserError
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.errors import UserError
 
 RESULTS = Path("docs/results")
 TABLE = re.compile(r"(<!-- results: (\S+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)

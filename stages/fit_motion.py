@@ -1,11 +1,11 @@
 """Fit the speeds that are normal at each position."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("motion")
+    return fitting.fit("motion")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Fit the densities of normal objects."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("objects")
+    return fitting.fit("objects")
 
 
 if __name__ == "__main__":

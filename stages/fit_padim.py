@@ -1,11 +1,11 @@
 """Fit PaDiM's Gaussians on the sampled normal frames: data/models/padim."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("padim")
+    return fitting.fit("padim")
 
 
 if __name__ == "__main__":

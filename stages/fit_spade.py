@@ -1,11 +1,11 @@
 """Store SPADE's features of the sampled normal frames: data/models/spade."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("spade")
+    return fitting.fit("spade")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Fit the trajectory detector on the person boxes of the training clips."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("tracks")
+    return fitting.fit("tracks")
 
 
 if __name__ == "__main__":

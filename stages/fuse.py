@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, params, stage
-from vad.errors import UserError
-from vad.frames import DATA, FrameStore
-from vad.fusion import fused, fusion, temporal
+from vad.data.frames import DATA, FrameStore
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.errors import UserError
+from vad.post_processing import fused, fusion, temporal
 
 logger = logging.getLogger(__name__)
 

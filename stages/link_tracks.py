@@ -5,8 +5,9 @@ import logging
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, params, stage, tracking
-from vad.frames import DATA, FrameStore
+from vad.data.frames import DATA, FrameStore
+from vad.perception import tracking
+from vad.pipeline import artifacts, params, stage
 
 OUT = DATA / "linked_tracks.parquet"
 

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from vad import artifacts, params, stage
-from vad.evaluation import localisation, measures, scorecard
-from vad.frames import DATA, FrameStore
+from vad.data.frames import DATA, FrameStore
+from vad.evaluation import scorecard
+from vad.metrics import localisation, measures
+from vad.pipeline import artifacts, params, stage
 
 OUT, MAPS = DATA / "localisation.json", DATA / "maps"
 

@@ -7,19 +7,21 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad import artifacts, params, prototypes, stage
-from vad.encoders.semantic import with_embeddings
-from vad.evaluation import leak, measures
-from vad.frames import Clip, FrameStore
-from vad.harness import detectors, sampling
-from vad.harness.protocol import fit_clips
+from vad.data.frames import Clip, FrameStore
+from vad.detectors import prototypes
+from vad.evaluation import leak
+from vad.features.semantic import with_embeddings
+from vad.metrics import measures
+from vad.pipeline import artifacts, params, stage
+from vad.protocol import fitting, sampling
+from vad.protocol.folds import fit_clips
 
 OUT = "data/leak.json"
 
 
 def main() -> dict:
     store, seed = FrameStore(), params.common().seed
-    if reason := detectors.why_not("prototypes", store):
+    if reason := fitting.why_not("prototypes", store):
         logging.info("prototypes do not run: %s", reason)
         artifacts.save_json(OUT, {})
         return {"frames": 0}

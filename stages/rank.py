@@ -5,11 +5,12 @@ In: data/fused.parquet, data/events.csv. Out: data/ranking.json, metrics by dete
 
 from tqdm import tqdm
 
-from vad import artifacts, params, stage
-from vad.evaluation import measures, scorecard
-from vad.frames import DATA
-from vad.fusion import fused
-from vad.results import read_table
+from vad.data.frames import DATA
+from vad.evaluation import scorecard
+from vad.metrics import measures
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.results import read_table
+from vad.post_processing import fused
 
 OUT = DATA / "ranking.json"
 

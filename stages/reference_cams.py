@@ -1,11 +1,11 @@
 """Average the class activation maps of the reference frames: data/models/gradcam."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("gradcam")
+    return fitting.fit("gradcam")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, params, stage
-from vad.drawing import pictures, scale, style
-from vad.results import read_json
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.results import read_json
+from vad.visualization import pictures, scale, style
 
 FOLDER = Path("plots/curves")
 

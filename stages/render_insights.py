@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, params, stage
-from vad.drawing import pictures, scene_pictures, style
-from vad.frames import FrameStore
-from vad.results import read_table
+from vad.data.frames import FrameStore
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.results import read_table
+from vad.visualization import pictures, scene_pictures, style
 
 FOLDER = Path("plots/insights")
 MODELS = Path("data/models")
@@ -36,8 +36,9 @@ def draw_cams(store: FrameStore, section, folder: Path) -> None:
     """Class activation maps of an ordinary and of the most unusual frame, where Grad-CAM ran."""
     if not (state := fitted("gradcam")):
         return
-    from vad import backbones, gradcam
-    from vad.drawing import cam_pictures  # PyTorch takes seconds to load
+    from vad.detectors import gradcam
+    from vad.features import backbones
+    from vad.visualization import cam_pictures  # PyTorch takes seconds to load
 
     shown = cam_pictures.examples(
         pd.read_parquet("data/scores/gradcam.parquet"), [clip for clip in store.clips() if clip.path]
@@ -52,8 +53,8 @@ def draw_windows(store: FrameStore, section, folder: Path) -> None:
     """What the spatio-temporal autoencoder makes of a normal window and of the most abnormal one, where it ran."""
     if not (state := fitted("stae")):
         return
-    from vad import stae
-    from vad.drawing import stae_pictures
+    from vad.detectors.stae import detector as stae
+    from vad.visualization import stae_pictures
 
     shown = stae_pictures.examples(
         pd.read_parquet("data/scores/stae.parquet"), [clip for clip in store.clips() if clip.path]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from vad import artifacts, params, stage
-from vad.drawing import panels, pictures, scale, style, timelines
-from vad.frames import FrameStore
-from vad.names import check, ordered
-from vad.results import read_json
+from vad.data.frames import FrameStore
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.names import check, ordered
+from vad.pipeline.results import read_json
+from vad.visualization import panels, pictures, scale, style, timelines
 
 FOLDER = Path("plots/pictures")
 

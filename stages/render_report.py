@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from vad import artifacts, params, stage
-from vad.reporting import report, typeset
+from vad.pipeline import artifacts, params, stage
+from vad.report import report, typeset
 
 SOURCE, TARGET = Path("report/report.tex"), Path("report/report.pdf")
 # Stages that may run after this one, and evaluate, whose outputs come with a clone, so that it may not have run at all:
@@ -24,7 +24,7 @@ def main() -> None:
             for line in typeset.overfull(log, points=10):
                 logging.info("report.tex: %s", line)
         else:
-            from vad.drawing import style  # matplotlib takes a second to load
+            from vad.visualization import style  # matplotlib takes a second to load
 
             logging.warning(typeset.INSTALL)
             style.note(typeset.INSTALL, temporary)

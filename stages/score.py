@@ -6,23 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-from vad import artifacts, stage
-from vad.frames import FrameStore
-from vad.harness import detectors
+from vad.data.frames import FrameStore
+from vad.pipeline import artifacts, stage
+from vad.protocol import fitting
 
 
 def main(name: str) -> dict:
     scored = []
     with artifacts.replacing(Path("data/maps") / name) as folder:
         folder.mkdir()
-        for part in detectors.score(name, FrameStore()):
+        for part in fitting.score(name, FrameStore()):
             if part.maps is not None and part.clip.split == "test":
                 artifacts.save_arrays(
                     folder / f"{part.clip.name}.npz",
                     {"frames": part.clip.frames, "maps": part.maps.astype(np.float16)},
                 )
             scored.append(replace(part, maps=None))
-    table = detectors.score_table(scored)
+    table = fitting.score_table(scored)
     artifacts.save_table(f"data/scores/{name}.parquet", table)
     return {"frames": len(table)}
 

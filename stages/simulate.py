@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-import vad.stage
-from vad import params
-from vad.campus import sheet, simulate
+from vad.pipeline import params, stage
+from vad.simulation import sheet, simulate
 
 ROOT = Path("data/campus-sim")
 
@@ -19,8 +18,8 @@ def main() -> dict | None:
         sheet.contact_sheet(ROOT, arguments.sheet)
         return None
     wanted = params.section("simulate", simulate.Params)
-    return {"frames": simulate.simulate(ROOT, wanted, params.common().seed, vad.stage.workers())}
+    return {"frames": simulate.simulate(ROOT, wanted, params.common().seed, stage.workers())}
 
 
 if __name__ == "__main__":
-    vad.stage.run(main, name="contact_sheet" if "--sheet" in sys.argv else "simulate")
+    stage.run(main, name="contact_sheet" if "--sheet" in sys.argv else "simulate")

@@ -1,11 +1,11 @@
 """Train the object autoencoders and fit the classifiers of their codes."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("object_ae")
+    return fitting.fit("object_ae")
 
 
 if __name__ == "__main__":

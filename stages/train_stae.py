@@ -1,11 +1,11 @@
 """Train the spatio-temporal autoencoder on the training clips; an interrupted training goes on where it was."""
 
-from vad import stage
-from vad.harness import detectors
+from vad.pipeline import stage
+from vad.protocol import fitting
 
 
 def main() -> dict:
-    return detectors.fit("stae")
+    return fitting.fit("stae")
 
 
 if __name__ == "__main__":

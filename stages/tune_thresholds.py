@@ -1,16 +1,15 @@
 """Choose every detector's alarm threshold on permitted frames.
 
 In: data/fused.parquet, data/manifest.csv. Out: data/thresholds.json: rule, merge_seconds, per_scene, and per detector
-and fold the threshold on the calibrated scale (see vad.evaluation.thresholds.tune).
+and fold the threshold on the calibrated scale (see vad.post_processing.thresholds.tune).
 """
 
 import json
 import logging
 
-from vad import artifacts, params, stage
-from vad.evaluation import thresholds
-from vad.frames import DATA, FrameStore
-from vad.fusion import fused
+from vad.data.frames import DATA, FrameStore
+from vad.pipeline import artifacts, params, stage
+from vad.post_processing import fused, thresholds
 
 logger = logging.getLogger(__name__)
 

@@ -5,18 +5,20 @@ import logging
 
 import pandas as pd
 
-from vad import artifacts, params, stage, zeroshot
-from vad.evaluation import measures, segments
-from vad.frames import FrameStore
-from vad.harness import detectors, sampling
+from vad.data.frames import FrameStore
+from vad.detectors import zeroshot
+from vad.evaluation import segments
+from vad.metrics import measures
+from vad.pipeline import artifacts, params, stage
+from vad.protocol import fitting, sampling
 
 FOLDER = "data/zeroshot"
 
 
 def main() -> dict:
-    states, meta = artifacts.load_state(detectors.MODELS / "zeroshot")
-    sample = pd.read_parquet(detectors.SAMPLE)
-    if reason := meta.get("skipped") or detectors.why_blind("zeroshot", FrameStore(), sample):
+    states, meta = artifacts.load_state(fitting.MODELS / "zeroshot")
+    sample = pd.read_parquet(fitting.SAMPLE)
+    if reason := meta.get("skipped") or fitting.why_blind("zeroshot", FrameStore(), sample):
         logging.info("zeroshot does not run: %s", reason)
         with artifacts.replacing(FOLDER) as folder:
             folder.mkdir()
@@ -43,7 +45,7 @@ def main() -> dict:
 def scored_frames(detector: zeroshot.Detector, sample: pd.DataFrame) -> pd.DataFrame:
     """clip, frame, role, fold, label, score, prompt (its number) of the test and calibration frames."""
     sample = sample[sample["role"].isin(["test", "calibration"])].sort_values(["clip", "frame"], ignore_index=True)
-    clips = detectors.clips_of(zeroshot, FrameStore(), sample)
+    clips = fitting.clips_of(zeroshot, FrameStore(), sample)
     rows = [
         pd.DataFrame(
             {

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from vad.frames import ClipWriter
-from vad.harness.calibration import by_fold
+from vad.data.frames import ClipWriter
+from vad.post_processing.calibration import by_fold
 
 TYPES = ["bicycle", "vehicle", "running", "fall"]
 DETECTORS = [

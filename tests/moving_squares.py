@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vad.frames import Clip, ClipWriter
+from vad.data.frames import Clip, ClipWriter
 
 WIDTH, HEIGHT, FPS = 160, 120, 10.0
 TALL, WIDE = 32, 16  # of the square, pixels

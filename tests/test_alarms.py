@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.evaluation.alarms import Footage, auc_by_type, delays, false_alarms_per_hour, label_events, spans
+from vad.metrics.alarms import Footage, auc_by_type, delays, false_alarms_per_hour, label_events, spans
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import yaml
 
 from stages import annotate_videos
 from tests import example_run
-from vad.drawing import annotate
-from vad.errors import UserError
-from vad.frames import Clip
+from vad.data.frames import Clip
+from vad.pipeline.errors import UserError
+from vad.visualization import annotate
 
 SECTION = {
     "clips": 1, "detector": "fusion", "maps": "padim", "width": 200, "crf": 28, "opacity": 0.7, "peak_distance": 1.0,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from vad.errors import UserError
-from vad.ingest import annotations
-from vad.ingest.annotations import Intervals
+from vad.data import annotations
+from vad.data.annotations import Intervals
+from vad.pipeline.errors import UserError
 
 
 def test_labels_from_intervals_are_inclusive(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad import artifacts
+from vad.pipeline import artifacts
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

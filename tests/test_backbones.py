@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from vad import backbones
-from vad.errors import UserError
-from vad.frames import Clip, ClipWriter
+from vad.data.frames import Clip, ClipWriter
+from vad.features import backbones
+from vad.pipeline.errors import UserError
 
 
 def params(**changes) -> backbones.Params:

@@ -11,14 +11,14 @@ import yaml
 
 from stages import benchmark as script
 from tests import example_run, moving_squares, test_tracks
-from vad import artifacts, stage
 from vad.benchmark import footage, memory, speeds, work
 from vad.benchmark.speeds import BARE, Row
 from vad.benchmark.table import Bar
 from vad.benchmark.work import Bench
-from vad.encoders import semantic
-from vad.errors import UserError
-from vad.frames import FrameStore
+from vad.data.frames import FrameStore
+from vad.features import semantic
+from vad.pipeline import artifacts, stage
+from vad.pipeline.errors import UserError
 
 SMALLER = {
     "backbone": {"image_size": 64},

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.errors import UserError
-from vad.evaluation.measures import auc
-from vad.harness.calibration import by_fold, quantile, surprise
+from vad.metrics.measures import auc
+from vad.pipeline.errors import UserError
+from vad.post_processing.calibration import by_fold, quantile, surprise
 
 
 def test_quantiles_by_hand():

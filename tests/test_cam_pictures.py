@@ -5,8 +5,8 @@ import pytest
 
 from tests.test_gradcam import backbone, params  # noqa: F401 (a fixture)
 from tests.test_padim import make_clip
-from vad import gradcam
-from vad.drawing import cam_pictures, style
+from vad.detectors import gradcam
+from vad.visualization import cam_pictures, style
 
 
 def rows(*entries: tuple) -> pd.DataFrame:

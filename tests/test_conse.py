@@ -6,8 +6,8 @@ import pytest
 import skimage.data
 import sklearn.datasets
 
-from vad.encoders import conse, semantic
-from vad.errors import UserError
+from vad.features import conse, semantic
+from vad.pipeline.errors import UserError
 
 PARAMS = semantic.Params(
     name="conse",

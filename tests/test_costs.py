@@ -1,5 +1,5 @@
-from vad.reporting.costs import cost, costs
-from vad.results import Known
+from vad.pipeline.results import Known
+from vad.report.costs import cost, costs
 
 TIMINGS = {
     "train_object_ae": Known(seconds=60.0, frames=3000, peak_mib=900),

@@ -1,6 +1,6 @@
 import numpy as np
 
-from vad.evaluation.cross_fitting import deal_clips
+from vad.protocol.cross_fitting import deal_clips
 
 
 def test_clips_stay_whole_and_the_abnormal_ones_are_spread():

@@ -11,7 +11,7 @@ from vad.evaluation.curves import (
     timeline,
     timeline_points,
 )
-from vad.evaluation.measures import auc
+from vad.metrics.measures import auc
 
 
 @pytest.fixture

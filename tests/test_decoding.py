@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from vad.errors import UserError
-from vad.ingest.decoding import read_clip
+from vad.data.decoding import read_clip
+from vad.pipeline.errors import UserError
 
 FORMATS = [("avi", "MJPG"), ("avi", "XVID"), ("mp4", "mp4v"), ("mkv", "MJPG")]
 

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 
 from tests import moving_squares as squares
-from vad.errors import UserError
-from vad.movement import detection
-from vad.movement.foreground import ObjectSize
-from vad.movement.scene import Scene
+from vad.perception import detection
+from vad.perception.foreground import ObjectSize
+from vad.perception.scene import Scene
+from vad.pipeline.errors import UserError
 
 PARAMS = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=200)
 

@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from tests import example_run
-from vad import frames
-from vad.drawing import panels
-from vad.errors import UserError
-from vad.frames import FrameStore
-from vad.harness import detectors
-from vad.harness.protocol import select
+from vad.data import frames
+from vad.data.frames import FrameStore
+from vad.pipeline.errors import UserError
+from vad.protocol import fitting
+from vad.protocol.folds import select
+from vad.visualization import panels
 
 VALUES = {
     "seed": 0,
@@ -37,8 +37,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FrameStore:
 
 
 def test_clips_without_pixels_are_passed_over(store: FrameStore) -> None:
-    detectors.fit("motion")
-    scored = {part.clip.name for part in detectors.score("motion", store)}
+    fitting.fit("motion")
+    scored = {part.clip.name for part in fitting.score("motion", store)}
     assert scored == {"01_0001", "02_002"}
     sample = pd.read_parquet("data/sample.parquet")
     assert {clip.name for clip in select(store, sample, pixels=False)} == set(ROLES)
@@ -47,10 +47,10 @@ def test_clips_without_pixels_are_passed_over(store: FrameStore) -> None:
 @pytest.mark.parametrize(("clip", "use"), [("01_001", "fitted on"), ("02_002", "compared with")])
 def test_a_detector_stands_aside_where_it_sees_nothing(store: FrameStore, clip: str, use: str) -> None:
     Path(f"data/frames/{clip}.zip").unlink()
-    assert detectors.fit("motion") == {"frames": 0}
-    meta = detectors.artifacts.load_state("data/models/motion")[1]
+    assert fitting.fit("motion") == {"frames": 0}
+    meta = fitting.artifacts.load_state("data/models/motion")[1]
     assert meta["skipped"] == f"none of the clips to be {use} has pixels"
-    assert list(detectors.score("motion", FrameStore())) == []
+    assert list(fitting.score("motion", FrameStore())) == []
 
 
 def test_no_panel_of_a_clip_without_pixels(store: FrameStore) -> None:
@@ -60,11 +60,11 @@ def test_no_panel_of_a_clip_without_pixels(store: FrameStore) -> None:
 
 def test_an_unknown_detector_lists_those_there(store: FrameStore) -> None:
     with pytest.raises(UserError, match=r"unknown detector 'padm'; params.yaml \(detectors\) has motion, stae"):
-        detectors.fit("padm")
-    assert detectors.why_not("stae", store) == "switched off in params.yaml (detectors)"
+        fitting.fit("padm")
+    assert fitting.why_not("stae", store) == "switched off in params.yaml (detectors)"
 
 
 def test_a_missing_frame_folder_is_a_data_set_of_tracks(store: FrameStore) -> None:
     for path in Path("data/frames").iterdir():
         path.unlink()
-    assert detectors.why_not("motion", FrameStore(frames.DATA)) == "the data set has no pixels, only tracks"
+    assert fitting.why_not("motion", FrameStore(frames.DATA)) == "the data set has no pixels, only tracks"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vad import imports
+from vad.pipeline import imports
 
 ROOT = Path(__file__).parent.parent
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())

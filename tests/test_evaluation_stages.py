@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from stages import evaluate, fuse, localise, rank, tune_thresholds
-from vad.errors import UserError
-from vad.evaluation import measures
-from vad.fusion import fused
+from vad.metrics import measures
+from vad.pipeline.errors import UserError
+from vad.post_processing import fused
 
 PARAMS = {
     "seed": 0,

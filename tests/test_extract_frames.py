@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from tests.test_extraction import plain
-from vad.frames import FrameStore
+from vad.data.frames import FrameStore
 
 PROJECT = Path(__file__).parents[1]
 

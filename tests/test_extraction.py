@@ -11,10 +11,10 @@ import scipy.io
 
 from tests.test_decoding import write_video
 from tests.test_layouts import touch
-from vad.errors import UserError
-from vad.frames import FrameStore
-from vad.ingest import extraction, layouts
-from vad.ingest.packing import Params
+from vad.data import extraction, layouts
+from vad.data.frames import FrameStore
+from vad.data.packing import Params
+from vad.pipeline.errors import UserError
 
 PARAMS = Params(short_side=32, stride=1, jpeg_quality=90, turn_back=True)
 TRACKS = "Frame_Number Person_ID State BB_tl_0 BB_tl_1 BB_br_0 BB_br_1\n"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests import moving_squares as squares
-from vad.movement import flow
+from vad.perception import flow
 
 
 def test_working_size_is_whole_cells_and_never_enlarges():

@@ -4,7 +4,7 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from vad import folding
+from vad.features import folding
 
 
 def fused(net: nn.Sequential) -> nn.Module:

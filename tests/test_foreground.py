@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests import moving_squares as squares
-from vad.movement import foreground
+from vad.perception import foreground
 
 
 def test_background_is_the_ground_and_the_mask_is_the_square(tmp_path):

@@ -3,8 +3,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from vad.evaluation.measures import auc
-from vad.fusion.fusion import Params, Pool, by_merit, confidence, cross_fitted, logistic, rules
+from vad.metrics.measures import auc
+from vad.post_processing.fusion import Params, Pool, by_merit, confidence, cross_fitted, logistic, rules
 
 PARAMS = Params(detectors="all", ridge=0.1)
 

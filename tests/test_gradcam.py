@@ -4,8 +4,8 @@ import torch
 from skimage.metrics import structural_similarity
 
 from tests.test_padim import Pyramid, make_clip
-from vad import gradcam
-from vad.backbones import Backbone
+from vad.detectors import gradcam
+from vad.features.backbones import Backbone
 
 
 def params(**changes) -> gradcam.Params:

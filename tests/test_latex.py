@@ -1,6 +1,6 @@
 import pytest
 
-from vad.reporting.latex import Tex, count, environment, escape, interval, listing, number, percent
+from vad.report.latex import Tex, count, environment, escape, interval, listing, number, percent
 
 
 @pytest.mark.parametrize(

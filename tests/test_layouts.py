@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from vad.errors import UserError
-from vad.ingest.annotations import Intervals
-from vad.ingest.layouts import find_clips
+from vad.data.annotations import Intervals
+from vad.data.layouts import find_clips
+from vad.pipeline.errors import UserError
 
 
 def touch(root: Path, *names: str) -> None:

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from vad.data.frames import Clip
 from vad.evaluation import leak
-from vad.frames import Clip
 
 
 def clips(count: int = 12, frames: int = 20) -> list[Clip]:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from vad.evaluation.localisation import Located, Truth, grid, pixel_roc_auc, region_criteria, resize_masks
-from vad.evaluation.measures import Params
+from vad.metrics.localisation import Located, Truth, grid, pixel_roc_auc, region_criteria, resize_masks
+from vad.metrics.measures import Params
 
 PARAMS = Params(
     resamples=100, confidence=0.95, map_short_side=16, map_thresholds=20, alpha=0.5, beta=0.1, plot_detectors=3

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from vad.evaluation.measures import Frames, auc, confusion, equal_error_rate, interval, resamples, roc
+from vad.metrics.measures import Frames, auc, confusion, equal_error_rate, interval, resamples, roc
 
 
 def sample(seed: int = 0, clips: int = 7, size: int = 400) -> Frames:

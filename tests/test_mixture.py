@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from vad.mixture import Mixture
+from vad.detectors.density.mixture import Mixture
 
 TWO = Mixture(
     weights=np.array([0.25, 0.75]),

@@ -1,8 +1,8 @@
 import numpy as np
 
 from tests import moving_squares as squares
-from vad import motion
-from vad.movement.scene import Scene
+from vad.detectors import motion
+from vad.perception.scene import Scene
 
 PARAMS = motion.Params(height=240, window=0.5, max_fit_frames=200, shrinkage=30)
 

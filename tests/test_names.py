@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vad import names
-from vad.errors import UserError
+from vad.pipeline import names
+from vad.pipeline.errors import UserError
 
 
 def test_a_detector_without_an_entry_shows_its_key() -> None:

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from tests import moving_squares as squares
-from vad import object_ae
-from vad.movement import detection
-from vad.movement.scene import Scene
+from vad.detectors import object_ae
+from vad.perception import detection
+from vad.perception.scene import Scene
 
 PARAMS = object_ae.Params(
     crop=16, channels=4, offset=3, steps=5, learning_rate=0.001, clusters=3, regularisation=0.01, max_objects=100

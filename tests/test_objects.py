@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from tests import moving_squares as squares
-from vad import objects
-from vad.movement import detection
-from vad.movement.scene import Scene
+from vad.detectors import objects
+from vad.perception import detection
+from vad.perception.scene import Scene
 
 FOUND = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=500)
 

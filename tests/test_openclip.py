@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from sklearn.cluster import KMeans
 
-from vad import prototypes, zeroshot
-from vad.encoders import openclip, semantic
-from vad.errors import UserError
-from vad.frames import Clip
+from vad.data.frames import Clip
+from vad.detectors import prototypes, zeroshot
+from vad.features import openclip, semantic
+from vad.pipeline.errors import UserError
 
 TINY = {
     "embed_dim": 16,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from vad.drawing.overlay import blend, span
+from vad.visualization.overlay import blend, span
 
 
 def test_low_values_show_the_image_and_high_ones_the_colour() -> None:

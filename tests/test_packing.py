@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from vad.errors import UserError
-from vad.frames import Clip
-from vad.ingest.layouts import RawClip
-from vad.ingest.packing import Job, Params, extract_clip, stored_size
-from vad.params import validate
+from vad.data.frames import Clip
+from vad.data.layouts import RawClip
+from vad.data.packing import Job, Params, extract_clip, stored_size
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import validate
 
 PARAMS = Params(short_side=None, stride=1, jpeg_quality=95, turn_back=True)
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
 
-from vad import padim
-from vad.backbones import Backbone
-from vad.errors import UserError
-from vad.frames import Clip, ClipWriter
+from vad.data.frames import Clip, ClipWriter
+from vad.detectors import padim
+from vad.features.backbones import Backbone
+from vad.pipeline.errors import UserError
 
 
 def params(**changes) -> padim.Params:

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from vad.drawing.panels import choose
+from vad.visualization.panels import choose
 
 
 def test_most_telling_frames_one_of_a_clip() -> None:

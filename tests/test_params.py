@@ -3,8 +3,8 @@
 import pydantic
 import pytest
 
-from vad import params
-from vad.errors import UserError
+from vad.pipeline import params
+from vad.pipeline.errors import UserError
 
 
 class Toy(params.Section):

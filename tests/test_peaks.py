@@ -1,6 +1,6 @@
 import numpy as np
 
-from vad.drawing.peaks import peaks, stretches
+from vad.visualization.peaks import peaks, stretches
 
 
 def test_stretches_touching_both_ends() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vad.drawing import pictures
+from vad.visualization import pictures
 
 
 def table(labels: dict[str, list[int]]) -> pd.DataFrame:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.frames import Clip
-from vad.harness.protocol import folds
+from vad.data.frames import Clip
+from vad.protocol.folds import folds
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vad import prototypes
-from vad.frames import Clip
+from vad.data.frames import Clip
+from vad.detectors import prototypes
 
 
 def params(**values) -> prototypes.Params:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vad.ingest import decoding, quality
+from vad.data import decoding, quality
 
 FRAMES = 60
 

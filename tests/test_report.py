@@ -10,8 +10,8 @@ import yaml
 
 from stages import render_curves, render_insights, render_pictures, render_report
 from tests import example_run
-from vad import artifacts
-from vad.reporting import provenance, report, typeset
+from vad.pipeline import artifacts
+from vad.report import provenance, report, typeset
 
 ROOT = Path(__file__).parents[1]
 VALUES = {

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from vad.errors import UserError
-from vad.harness.sampling import Params, draw
+from vad.pipeline.errors import UserError
+from vad.protocol.sampling import Params, draw
 
 SIZES = Params(
     padim=20, cam_reference=5, prototypes_per_class=30, test_per_class=15, calibration=10, holdout=0.4, folds=3

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from vad.drawing.scale import log_odds, shown
+from vad.visualization.scale import log_odds, shown
 
 
 def test_log_odds_are_powers_of_ten() -> None:

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from tests import example_run
-from vad.drawing import scene_pictures, style
-from vad.frames import FrameStore
-from vad.results import read_table
+from vad.data.frames import FrameStore
+from vad.pipeline.results import read_table
+from vad.visualization import scene_pictures, style
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.evaluation import measures, segments
+from vad.evaluation import segments
+from vad.metrics import measures
 
 PARAMS = segments.Params(frames=4, top_k=2, grid=20, quantile=0.9)
 

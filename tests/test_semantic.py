@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vad import artifacts
-from vad.encoders import semantic
-from vad.errors import UserError
-from vad.frames import Clip, ClipWriter
+from vad.data.frames import Clip, ClipWriter
+from vad.features import semantic
+from vad.pipeline import artifacts
+from vad.pipeline.errors import UserError
 
 
 def clip(name: str, frames: list[int], path: Path | None = None) -> Clip:

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad import params
-from vad.campus import sheet
-from vad.campus.backdrop import build
-from vad.campus.camera import Camera, Light, Sprite, rasterise, solid
-from vad.campus.clip import VISIBLE, Plan, render
-from vad.campus.events import EVENTS
-from vad.campus.simulate import Params, intervals, plan, simulate
-from vad.errors import UserError
+from vad.pipeline import params
+from vad.pipeline.errors import UserError
+from vad.simulation import sheet
+from vad.simulation.backdrop import build
+from vad.simulation.camera import Camera, Light, Sprite, rasterise, solid
+from vad.simulation.clip import VISIBLE, Plan, render
+from vad.simulation.events import EVENTS
+from vad.simulation.simulate import Params, intervals, plan, simulate
 
 TINY = Params(train_clips=2, test_clips=8, frames=48, width=160, height=90, scenes=4)
 

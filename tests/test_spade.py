@@ -4,8 +4,8 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from tests.test_padim import Pyramid, make_clip
-from vad import spade
-from vad.backbones import Backbone
+from vad.detectors import spade
+from vad.features.backbones import Backbone
 
 
 def params(**changes) -> spade.Params:

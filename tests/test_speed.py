@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import lognorm
 
-from vad.movement.foreground import ObjectSize
-from vad.movement.speed import Windows, speed_by_position, surprise
+from vad.perception.foreground import ObjectSize
+from vad.perception.speed import Windows, speed_by_position, surprise
 
 FLAT = ObjectSize(np.array([0.2, 0.0, 0.1, 0.0, 0.5]))
 

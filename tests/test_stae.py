@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from vad import params as parameters
-from vad import stae
-from vad.autoencoder.errors import Errors, energy, floors, unexplained
-from vad.autoencoder.network import WINDOW, Network, horizon_weights, loss
-from vad.autoencoder.windows import CONTRAST, SPAN, Film, Windows, film
-from vad.errors import UserError
-from vad.frames import Clip, ClipWriter
+from vad.data.frames import Clip, ClipWriter
+from vad.detectors.stae import detector as stae
+from vad.detectors.stae.errors import Errors, energy, floors, unexplained
+from vad.detectors.stae.network import WINDOW, Network, horizon_weights, loss
+from vad.detectors.stae.windows import CONTRAST, SPAN, Film, Windows, film
+from vad.pipeline import params as parameters
+from vad.pipeline.errors import UserError
 
 PARAMS = parameters.validate(
     {
@@ -187,7 +187,7 @@ def test_a_clip_shorter_than_a_window_is_scored(tmp_path):
 
 
 def test_training_stops_when_the_holdout_no_longer_gains(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("vad.autoencoder.training.loss", lambda *_: torch.tensor(1.0, requires_grad=True))
+    monkeypatch.setattr("vad.detectors.stae.training.loss", lambda *_: torch.tensor(1.0, requires_grad=True))
     with caplog.at_level("INFO"):
         stae.fit(make_clips(tmp_path), PARAMS.model_copy(update={"steps": 50, "patience": 2}), seed=0)
     assert "6 steps" in caplog.text  # the first look sets the best, two more bring nothing
@@ -203,7 +203,8 @@ def test_a_killed_training_resumes_to_the_weights_of_an_uninterrupted_one(tmp_pa
     clips = make_clips(tmp_path / "clips")
     whole = stae.fit(clips, LONGER, seed=3)
     script = (
-        "import sys; from pathlib import Path; from tests import test_stae as t; from vad import stae\n"
+        "import sys; from pathlib import Path; from tests import test_stae as t\n"
+        "from vad.detectors.stae import detector as stae\n"
         "stae.CHECKPOINTS = Path(sys.argv[1]); stae.fit(t.make_clips(Path(sys.argv[2])), t.LONGER, seed=3)"
     )
     command = [sys.executable, "-c", script, str(stae.CHECKPOINTS), str(tmp_path / "clips")]

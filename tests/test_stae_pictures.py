@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from tests.test_stae import PARAMS, make_clip, make_clips
-from vad import stae
-from vad.autoencoder.network import WINDOW
-from vad.autoencoder.windows import SPAN, film
-from vad.drawing import stae_pictures, style
+from vad.detectors.stae import detector as stae
+from vad.detectors.stae.network import WINDOW
+from vad.detectors.stae.windows import SPAN, film
+from vad.visualization import stae_pictures, style
 
 
 @pytest.fixture

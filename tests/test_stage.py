@@ -6,8 +6,8 @@ import json
 import pytest
 from safetensors import SafetensorError
 
-from vad import artifacts, stage
-from vad.errors import UserError
+from vad.pipeline import artifacts, stage
+from vad.pipeline.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import genpareto
 
-from vad.tails import Tail
+from vad.detectors.density.tails import Tail
 
 
 def test_surprise_inside_the_body_is_the_empirical_tail_probability():

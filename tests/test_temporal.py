@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from vad.errors import UserError
-from vad.fusion.temporal import Params, causal, smooth
-from vad.params import validate
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import validate
+from vad.post_processing.temporal import Params, causal, smooth
 
 
 def params(**changes) -> Params:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.evaluation.thresholds import Params, applied, best_f1, tune, within_budget
+from vad.post_processing.thresholds import Params, applied, best_f1, tune, within_budget
 
 
 def params(**changes) -> Params:

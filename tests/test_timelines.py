@@ -1,6 +1,6 @@
 import pandas as pd
 
-from vad.drawing.timelines import pages
+from vad.visualization.timelines import pages
 
 
 def test_pages_in_name_order() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vad.errors import UserError
-from vad.ingest import track_files
+from vad.data import track_files
+from vad.pipeline.errors import UserError
 
 HEADER = "Frame_Number Person_ID State BB_tl_0 BB_tl_1 BB_br_0 BB_br_1\n"
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from vad.tracking import COLUMNS, Params, link
+from vad.perception.tracking import COLUMNS, Params, link
 
 PARAMS = Params(reach=0.5, patience_seconds=1, least_seconds=1)
 

@@ -7,11 +7,11 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import roc_auc_score
 
-from vad import params as parameters
-from vad import tracks
-from vad.errors import UserError
-from vad.frames import Clip
-from vad.ingest import track_files
+from vad.data import track_files
+from vad.data.frames import Clip
+from vad.detectors import tracks
+from vad.pipeline import params as parameters
+from vad.pipeline.errors import UserError
 
 REAL_PARAMS = {"components": 8, "boxes": 40000, "scene_boxes": 5000}
 PARAMS = parameters.validate(

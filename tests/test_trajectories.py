@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from vad.trajectories import densify
+from vad.perception.trajectories import densify
 
 
 def boxes(rows: list[tuple[int, int, float]]) -> pd.DataFrame:

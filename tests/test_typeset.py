@@ -1,8 +1,8 @@
 import pytest
 
-from vad.errors import UserError
-from vad.reporting import typeset
-from vad.reporting.typeset import engine, first_error, overfull
+from vad.pipeline.errors import UserError
+from vad.report import typeset
+from vad.report.typeset import engine, first_error, overfull
 
 needs_tex = pytest.mark.skipif(engine() in (None, "tectonic"), reason="no latexmk or pdflatex here")
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from vad import params, zeroshot
-from vad.errors import UserError
-from vad.frames import Clip
+from vad.data.frames import Clip
+from vad.detectors import zeroshot
+from vad.pipeline import params
+from vad.pipeline.errors import UserError
 
 PARAMS = zeroshot.Params(
     normal=["a walk"], abnormal=["a fight", "a fall"], templates=["{}", "a photo of {}"], temperature=0.1

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vad.frames import Clip, ClipWriter, FrameStore
+from vad.data.frames import Clip, ClipWriter, FrameStore
 
 JPEG_QUALITY = 95
 

@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 import torch
 from tqdm import tqdm
 
-from vad import params, stage
 from vad.benchmark import footage, memory, speeds
 from vad.benchmark.speeds import quiet
 from vad.benchmark.table import Figure, absent
 from vad.benchmark.work import Bench
-from vad.errors import UserError
-from vad.frames import FrameStore
-from vad.harness import detectors
+from vad.data.frames import FrameStore
+from vad.pipeline import params, stage
+from vad.pipeline.errors import UserError
+from vad.protocol import fitting
 
 
 def measure(store: FrameStore, frames: int, peak: Callable[[int], float]) -> tuple[str, list[Figure]]:
@@ -53,10 +53,10 @@ def measure(store: FrameStore, frames: int, peak: Callable[[int], float]) -> tup
 def track_seconds(store: FrameStore) -> Figure:
     """Seconds to fit all training clips' person tracks and to score all test clips', once."""
     name = "tracks fit and score"
-    if reason := detectors.why_not("tracks", store):
+    if reason := fitting.why_not("tracks", store):
         return absent(name, reason)
-    module, section = detectors.module("tracks"), params.section("tracks", detectors.module("tracks").Params)
-    training, test = (detectors.with_tracks(store.clips(split), store) for split in ("train", "test"))
+    module, section = fitting.module("tracks"), params.section("tracks", fitting.module("tracks").Params)
+    training, test = (fitting.with_tracks(store.clips(split), store) for split in ("train", "test"))
     with tqdm(total=len(training) + len(test), desc="tracks", unit="clip") as bar:
         started = time.perf_counter()
         try:

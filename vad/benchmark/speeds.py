@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from vad import backbones, params
 from vad.benchmark import work
 from vad.benchmark.table import Bar, Figure, absent
-from vad.encoders import semantic
-from vad.errors import UserError
-from vad.frames import FrameStore
-from vad.harness import detectors
+from vad.data.frames import FrameStore
+from vad.features import backbones, semantic
+from vad.pipeline import params
+from vad.pipeline.errors import UserError
+from vad.protocol import fitting
 
 ROUNDS = 3
 SMALL = "frames of {}x{}".format(*work.SMALL)
@@ -82,7 +82,7 @@ def speeds(bench: work.Bench, store: FrameStore) -> list[Figure]:
     """Every row's frames per second; a row that cannot be prepared says why."""
     timed, missing = {}, {}
     for row in tqdm(rows(), desc="prepare", unit="row"):
-        if row.detector and (reason := detectors.why_not(row.detector, store)):
+        if row.detector and (reason := fitting.why_not(row.detector, store)):
             missing[row.name] = reason
             continue
         try:

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from vad import backbones, params
 from vad.benchmark import footage
-from vad.encoders import semantic
-from vad.errors import UserError
-from vad.frames import Clip
-from vad.harness import detectors
-from vad.movement import detection
-from vad.movement.scene import Scene, by_scene
-from vad.params import Section
+from vad.data.frames import Clip
+from vad.features import backbones, semantic
+from vad.perception import detection
+from vad.perception.scene import Scene, by_scene
+from vad.pipeline import params
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Section
+from vad.protocol import fitting
 
 SMALL = (360, 240)  # width and height in pixels of the small frames
 # A network trained for one step has the configured widths, and what it costs does not depend on its weights.
@@ -53,18 +53,18 @@ class Bench:
 
     def fit(self, name: str, clips: Sequence[Clip]) -> dict:
         """The state of detector ``name``, fitted on ``clips``."""
-        return detectors.module(name).fit(clips, self._settings(name), params.common().seed, *self._shared(name))
+        return fitting.module(name).fit(clips, self._settings(name), params.common().seed, *self._shared(name))
 
     def detector(self, name: str, clips: Sequence[Clip]) -> object:
         """Detector ``name``, fitted on ``clips``."""
         state = self.fit(name, clips)
-        return detectors.module(name).Detector(state, self._settings(name), *self._shared(name))
+        return fitting.module(name).Detector(state, self._settings(name), *self._shared(name))
 
     def _settings(self, name: str) -> Section:
-        return params.section(name, detectors.module(name).Params).model_copy(update=QUICK.get(name, {}))
+        return params.section(name, fitting.module(name).Params).model_copy(update=QUICK.get(name, {}))
 
     def _shared(self, name: str) -> tuple:
-        return (self.backbone,) if getattr(detectors.module(name), "NEEDS_BACKBONE", False) else ()
+        return (self.backbone,) if getattr(fitting.module(name), "NEEDS_BACKBONE", False) else ()
 
 
 def bare(bench: Bench) -> Work:

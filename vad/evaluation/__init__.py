@@ -1,1 +1,1 @@
-"""Measures of scores and decisions: ranking, alarms, thresholds, localisation, the leak."""
+"""What a run's scores are worth: scorecards, curves, segments, the leak."""

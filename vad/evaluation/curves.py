@@ -7,7 +7,7 @@ held-out normal video, 2 its 97.7 % quantile; one axis serves all detectors.
 import numpy as np
 import pandas as pd
 
-from vad.evaluation.measures import curve, roc
+from vad.metrics.measures import curve, roc
 
 POINTS = 200  # of a ROC or precision-recall curve
 DENSITY_POINTS = 100

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vad.evaluation.cross_fitting import deal_clips
-from vad.evaluation.measures import Frames, interval, resamples
-from vad.frames import Clip
+from vad.data.frames import Clip
+from vad.metrics.measures import Frames, interval, resamples
+from vad.protocol.cross_fitting import deal_clips
 
 # (N, D) embeddings -> method name -> (N,) scores, higher = more anomalous.
 Scorer = Callable[[np.ndarray], dict[str, np.ndarray]]

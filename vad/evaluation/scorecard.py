@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vad.evaluation import alarms, localisation, thresholds
-from vad.evaluation.measures import Frames, Params, confusion, equal_error_rate, interval
-from vad.harness import calibration
+from vad.metrics import alarms, localisation
+from vad.metrics.measures import Frames, Params, confusion, equal_error_rate, interval
+from vad.post_processing import calibration, thresholds
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 import pydantic
 
-from vad.evaluation import leak, measures
-from vad.evaluation.cross_fitting import deal_clips
-from vad.evaluation.measures import confusion
-from vad.evaluation.thresholds import best_f1, permitted_rows
-from vad.params import Protocol, Section
+from vad.evaluation import leak
+from vad.metrics import measures
+from vad.metrics.measures import confusion
+from vad.pipeline.params import Protocol, Section
+from vad.post_processing.thresholds import best_f1, permitted_rows
+from vad.protocol.cross_fitting import deal_clips
 
 
 class Params(Section):

@@ -1,0 +1,228 @@
+"""A data set on disk -> the frame store: every clip packed, in parallel, and the tables that describe them."""
+
+import logging
+import os
+import signal
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from vad.data import annotations, layouts, track_files
+from vad.data.frames import DATA
+from vad.data.layouts import RawClip
+from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, annotate, extract_clip
+from vad.pipeline import artifacts, stage
+from vad.pipeline.errors import UserError
+
+log = logging.getLogger(__name__)
+
+SHANGHAITECH_SIZE = (856, 480)  # width, height of the videos that its published person tracks were made from
+QUALITY_COLUMNS = ["clip", "frame", "problem", "action"]
+
+
+def extract(data: layouts.Params, params: Params, out: Path = DATA) -> pd.DataFrame:
+    """Fill the frame store in ``out`` from the data set at ``data.root``, which is only read.
+
+    Writes frames/, masks/, frames.parquet, manifest.csv, tracks.parquet, events.csv and input_quality.csv.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UserError: something is wrong with the data set; ``out`` is then as it was.
+    """
+    root, out = Path(data.root), Path(out)
+    clips = layouts.find_clips(root, data.layout, data.fps)
+    with artifacts.replacing(out / "frames") as frames_folder, artifacts.replacing(out / "masks") as masks_folder:
+        frames_folder.mkdir()
+        masks_folder.mkdir()
+        extracted = _extract_pixels(clips, params, frames_folder, masks_folder)
+        extracted = sorted(
+            extracted + _without_pixels(clips, extracted, params, masks_folder), key=lambda e: e.clip.name
+        )
+        tables = _tables(extracted, root, params)
+    for name, table in tables.items():
+        artifacts.save_table(out / name, table)
+    return tables["manifest.csv"]
+
+
+# --- all clips ------------------------------------------------------------------------------------------------------
+
+
+def _extract_pixels(
+    clips: Sequence[RawClip], params: Params, frames_folder: Path, masks_folder: Path
+) -> list[Extracted]:
+    """Training clips first, so that each scene's backgrounds are known when its test clips are judged."""
+    backgrounds = defaultdict(list)
+    done: list[Extracted] = []
+    with _mapping(min(stage.workers(), sum(clip.pixels is not None for clip in clips))) as run:
+        for split in ("train", "test"):
+            jobs = [
+                Job(
+                    clip, params, frames_folder, masks_folder, tuple(backgrounds[clip.scene]) if split == "test" else ()
+                )
+                for clip in clips
+                if clip.split == split and clip.pixels is not None
+            ]
+            for extracted in tqdm(
+                run(extract_clip, jobs), total=len(jobs), desc=f"{split} clips", unit="clip", disable=not jobs
+            ):
+                done.append(extracted)
+                backgrounds[extracted.clip.scene].append(extracted.background)
+    return done
+
+
+@contextmanager
+def _mapping(workers: int) -> Iterator[Callable]:
+    """An ordered ``map`` over worker processes; the plain one where a single worker would do."""
+    if workers <= 1:
+        yield map
+        return
+    # Spawned, not forked: OpenCV's threads do not survive a fork.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool.map
+    except BrokenProcessPool:
+        raise UserError("a worker process died, most likely out of memory: run again with VAD_WORKERS=1") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """One thread per process, and no process that outlives an interrupted or killed run."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+
+
+def _without_pixels(
+    clips: Sequence[RawClip], extracted: list[Extracted], params: Params, masks: Path
+) -> list[Extracted]:
+    """The clips that are known by their tracks alone, at the size of the clips with pixels where there are any."""
+    bare = [clip for clip in clips if clip.pixels is None]
+    if not bare:
+        return []
+    splits = Counter(item.clip.split for item in extracted)
+    total = Counter(clip.split for clip in clips)
+    usable = "can run on those" if len(splits) == 2 else "cannot run: they need some in both splits"
+    log.info(
+        "%d of %d training and %d of %d test clips have pixels, the others only tracks; detectors of pixels %s",
+        splits["train"],
+        total["train"],
+        splits["test"],
+        total["test"],
+        usable,
+    )
+    boxes = {clip.name: track_files.read(clip.tracks) for clip in bare}
+    size = extracted[0].size if extracted else _size_from(boxes)
+    stored = extracted[0].stored_size if extracted else size
+    found = []
+    for clip in bare:
+        frames = _frames_from(clip, boxes[clip.name])
+        if frames == 0:
+            log.warning("%s is left out: it names no box, so not even the clip's length is known", clip.tracks)
+            continue
+        labels = annotate(Job(clip, params, masks, masks), frames, stored)
+        found.append(Extracted(clip, frames, clip.fps or FALLBACK_FPS, size, stored, labels))
+    return found
+
+
+def _size_from(boxes: dict[str, pd.DataFrame]) -> tuple[int, int]:
+    """(width, height) behind tracks without pixels: ShanghaiTech's if nearly all boxes fit, else the boxes' extent."""
+    corners = np.concatenate([table[["x2", "y2"]].to_numpy() for table in boxes.values()])
+    if not len(corners) or (corners <= SHANGHAITECH_SIZE).mean() > 0.98:
+        return SHANGHAITECH_SIZE
+    width, height = np.ceil(corners.max(axis=0)).astype(int)
+    return int(width), int(height)
+
+
+def _frames_from(clip: RawClip, boxes: pd.DataFrame) -> int:
+    """The number of frames of a clip without pixels: its labels', or up to the last box in a training clip."""
+    if isinstance(clip.labels, Path):
+        return annotations.load_npy(clip.labels).size
+    if clip.masks is not None:
+        return annotations.pixel_masks(clip.masks, clip.name)[0]
+    return int(boxes["frame"].max()) + 1 if len(boxes) else 0
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def _tables(extracted: list[Extracted], root: Path, params: Params) -> dict[str, pd.DataFrame]:
+    problems = [(item.clip.name, *row) for item in extracted for row in item.problems]
+    if problems:
+        counts = Counter(f"{row[2]} ({row[3]})" for row in problems)
+        log.info("corrupted frames in test clips: %s", ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
+    test = [item for item in extracted if item.clip.split == "test"]
+    return {
+        "frames.parquet": pd.concat([_index(item, params.stride) for item in extracted], ignore_index=True),
+        "manifest.csv": pd.DataFrame([_manifest_row(item, root) for item in extracted]),
+        "tracks.parquet": _track_table(extracted, params.stride),
+        "events.csv": annotations.events(
+            root / "events.csv",
+            {item.clip.stem: item.clip.name for item in test},
+            {item.clip.name: item.frames for item in test},
+        ),
+        "input_quality.csv": pd.DataFrame(problems, columns=QUALITY_COLUMNS),
+    }
+
+
+def _index(item: Extracted, stride: int) -> pd.DataFrame:
+    numbers = np.arange(0, item.frames, stride, dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "clip": item.clip.name,
+            "frame": numbers,
+            "scene": item.clip.scene,
+            "split": item.clip.split,
+            "label": item.labels[numbers].astype(np.int8),
+        }
+    )
+
+
+def _manifest_row(item: Extracted, root: Path) -> dict[str, object]:
+    return {
+        "clip": item.clip.name,
+        "scene": item.clip.scene,
+        "split": item.clip.split,
+        "frames": item.frames,
+        "fps": item.fps,
+        "width": item.size[0],
+        "height": item.size[1],
+        "stored_width": item.stored_size[0],
+        "stored_height": item.stored_size[1],
+        "abnormal_frames": int(item.labels.sum()),
+        "source": (item.clip.pixels or item.clip.tracks).relative_to(root).as_posix(),
+    }
+
+
+def _track_table(extracted: list[Extracted], stride: int) -> pd.DataFrame:
+    """The boxes of all stored frames, in stored pixels."""
+    tables = []
+    for item in extracted:
+        if item.clip.tracks is None:
+            continue
+        boxes = track_files.read(item.clip.tracks)
+        if len(boxes) and boxes["frame"].max() >= item.frames:
+            last = boxes["frame"].max()
+            raise UserError(
+                f"{item.clip.tracks} has a box in frame {last} but clip {item.clip.name} has {item.frames} frames"
+            )
+        boxes[["x1", "x2"]] *= np.float32(item.stored_size[0] / item.size[0])
+        boxes[["y1", "y2"]] *= np.float32(item.stored_size[1] / item.size[1])
+        boxes.insert(0, "clip", item.clip.name)
+        tables.append(boxes[boxes["frame"] % stride == 0])
+    if not tables:
+        empty = {"clip": pd.Series(dtype=str), "frame": pd.Series(dtype=np.int64), "track": pd.Series(dtype=np.int64)}
+        return pd.DataFrame(empty | {name: pd.Series(dtype=np.float32) for name in track_files.COLUMNS[2:]})
+    return pd.concat(tables, ignore_index=True)

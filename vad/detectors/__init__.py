@@ -1,0 +1,1 @@
+"""The detectors, one file (or package) each."""

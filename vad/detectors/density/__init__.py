@@ -1,0 +1,1 @@
+"""Densities and tails that several detectors share."""

@@ -1,0 +1,120 @@
+"""Grad-CAM against a reference (Selvaraju et al. 2017, section 3): does the classifier look where it usually looks?
+
+The class activation map of the backbone's top-1 class is averaged over layers and compared with the mean map of normal
+frames by structural similarity (Wang et al. 2004). The reproduced paper calls this method SPADE.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pydantic
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from vad.data.frames import Clip
+from vad.features import backbones
+from vad.features.backbones import Backbone
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Section
+
+SOURCE = "frames"
+ROLE = "cam_reference"
+LABELLED = False
+NEEDS_BACKBONE = True
+
+GLOBAL = "global"  # in the state, the mean map of all scenes; a scene's own is "scene/<scene>"
+WINDOW = 7  # side of the SSIM window in grid cells, scikit-image's default
+
+
+class Params(Section):
+    """Section ``gradcam`` of params.yaml."""
+
+    layers: list[Literal["layer1", "layer2", "layer3", "layer4"]] = pydantic.Field(min_length=1)
+    reference: Literal["global", "scene"]
+    grid: int = pydantic.Field(ge=WINDOW, le=128)
+
+
+def cams(frames: np.ndarray, params: Params, backbone: Backbone) -> torch.Tensor:
+    """Class activation maps of (B, H, W, 3) uint8 RGB frames: (B, grid, grid) float32 in [0, 1].
+
+    Channel weights are the spatial mean of the gradient of the top-1 class score (eq. 1), a layer's map the rectified
+    weighted sum of its channels (eq. 2), scaled to a maximum of 1; the layers' maps are resized and averaged.
+    """
+    layers, logits = backbone.activations(backbone.preprocess(frames), params.layers)
+    gradients = torch.autograd.grad(logits.amax(dim=1).sum(), layers)
+    total = 0
+    for activation, gradient in zip(layers, gradients, strict=True):
+        weights = gradient.mean(dim=(2, 3))  # (B, C)
+        cam = torch.einsum("bc,bchw->bhw", weights, activation.detach()).relu()
+        cam = cam / cam.amax(dim=(1, 2), keepdim=True).clamp_min(1e-7)
+        size = (params.grid, params.grid)
+        total = (
+            total + F.interpolate(cam[:, None], size=size, mode="bilinear", antialias=cam.shape[-1] > params.grid)[:, 0]
+        )
+    return total / len(layers)
+
+
+def ssim(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Structural similarity of maps in [0, 1]: mean (B,) and map (B, h, w), as scikit-image's with a data range of 1.
+
+    Args:
+        x: (B, h, w); y: (B, h, w) or (h, w).
+    """
+    y = y.expand_as(x)
+    side = WINDOW // 2
+    cells = WINDOW**2
+    moments = torch.stack([x, y, x * x, y * y, x * y], dim=1)  # (B, 5, h, w)
+    for axis in (2, 3):  # mirrored with the border cell repeated, as scipy.ndimage does
+        length = moments.shape[axis]
+        mirrored = [*range(side - 1, -1, -1), *range(length), *range(length - 1, length - side - 1, -1)]
+        moments = moments.index_select(axis, torch.tensor(mirrored, device=x.device))
+    ux, uy, uxx, uyy, uxy = F.avg_pool2d(moments, WINDOW, stride=1).unbind(dim=1)
+    unbiased = cells / (cells - 1)
+    vx, vy, vxy = unbiased * (uxx - ux * ux), unbiased * (uyy - uy * uy), unbiased * (uxy - ux * uy)
+    c1, c2 = 0.01**2, 0.03**2
+    full = (2 * ux * uy + c1) * (2 * vxy + c2) / ((ux**2 + uy**2 + c1) * (vx + vy + c2))
+    return full[:, side:-side, side:-side].mean(dim=(1, 2)), full
+
+
+def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) -> dict[str, np.ndarray]:
+    """Mean maps of ``clips``' frames: ``global`` and ``scene/<scene>``, each (grid, grid)."""
+    total = sum(len(clip.frames) for clip in clips)
+    if not total:
+        raise UserError("gradcam: no normal frame for the reference map; raise the sample's size or add training clips")
+    sums: dict[str, torch.Tensor] = {}
+    counts: dict[str, int] = {}
+    with tqdm(total=total, desc="reference cams", unit="frame") as bar:
+        for scene in sorted({clip.scene for clip in clips if len(clip.frames)}):
+            for frames in backbones.batches([clip for clip in clips if clip.scene == scene]):
+                batch = cams(frames, params, backbone).sum(dim=0)
+                for name in (GLOBAL, f"scene/{scene}"):
+                    sums[name] = sums.get(name, 0) + batch
+                    counts[name] = counts.get(name, 0) + len(frames)
+                bar.update(len(frames))
+    return {name: (sums[name] / counts[name]).cpu().numpy() for name in sums}
+
+
+class Detector:
+    """Scores frames by how unlike the reference their class activation map is."""
+
+    def __init__(self, state: dict[str, np.ndarray], params: Params, backbone: Backbone) -> None:
+        self._references = {name: torch.from_numpy(array).to(backbone.device) for name, array in state.items()}
+        self._params = params
+        self._backbone = backbone
+
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) float32 ``1 - SSIM`` in [0, 2] and (N, grid, grid) float16 maps of the same.
+
+        A scene without a reference of its own is compared with the global one.
+        """
+        reference = self._references[GLOBAL]
+        if self._params.reference == "scene":
+            reference = self._references.get(f"scene/{clip.scene}", reference)
+        scores, maps = [], []
+        for frames in backbones.batches([clip]):
+            similarity, full = ssim(cams(frames, self._params, self._backbone), reference)
+            scores.append(1 - similarity.cpu().numpy())
+            maps.append((1 - full).cpu().numpy().astype(np.float16))
+        return np.concatenate(scores), np.concatenate(maps)

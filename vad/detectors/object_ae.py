@@ -1,0 +1,197 @@
+"""``object_ae``: objects that fall outside every cluster of normal objects, in the codes of three small autoencoders.
+
+Ionescu et al., "Object-centric Auto-encoders and Dummy Anomalies for Abnormal Event Detection in Video" (CVPR 2019):
+one convolutional autoencoder sees an object's gray crop, two see how the crop changes from and to the frames a few
+before and after; k-means parts the normal objects, by the three codes together, into clusters, and for the classifier
+of each cluster the others are dummy anomalies. An object that no one-versus-rest classifier accepts is abnormal: its
+score is minus the highest of the classifiers' scores. A frame scores as its most abnormal object.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pandas as pd
+import pydantic
+import torch
+from sklearn.cluster import KMeans
+from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
+from torch import nn
+from tqdm import tqdm
+
+from vad.data.frames import Clip
+from vad.perception import detection
+from vad.pipeline import stage
+from vad.pipeline.params import Section
+
+SOURCE = "frames"
+ROLE = "fit_all"
+LABELLED = False
+
+MARGIN = 0.1  # of a box's sides, added around it in its crop
+VIEWS = 3  # the crop, its change since before, its change until after
+CHANGE_GAIN = 2.0  # changes are small beside gray levels
+BATCH = 64
+POOLING = 8  # a code has one cell per so many pixels
+
+
+class Params(Section):
+    """Section ``object_ae``."""
+
+    crop: int = pydantic.Field(ge=16, le=256, multiple_of=POOLING)
+    channels: int = pydantic.Field(ge=4, le=256)
+    offset: int = pydantic.Field(ge=1, le=50)
+    steps: int = pydantic.Field(ge=1)
+    learning_rate: float = pydantic.Field(gt=0, lt=1)
+    clusters: int = pydantic.Field(ge=2, le=100)
+    regularisation: float = pydantic.Field(gt=0)
+    max_objects: int = pydantic.Field(ge=100)
+
+
+def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:
+    """Encoders, clusters' classifiers and the score of the most normal training object.
+
+    Returns:
+        ``encoder<view>.*`` tensors; ``mean`` and ``deviation`` (D,) of the codes; ``weights`` (K, D) and ``bias`` (K,)
+        of the classifiers; ``least``: the lowest training score. Empty with fewer training objects than clusters.
+    """
+    found = [(clip, table) for clip in clips if len(table := detection.read(clip))]
+    step = -(-sum(len(table) for _, table in found) // params.max_objects)
+    thinned = [(clip, table.iloc[::step]) for clip, table in found]
+    crops = np.concatenate(
+        [np.empty((0, VIEWS, params.crop, params.crop), np.uint8)]
+        + [
+            views(clip, table, params)
+            for clip, table in tqdm(thinned, desc="fit object_ae: crops", unit="clip")
+            if len(table)
+        ]
+    )
+    if len(crops) <= params.clusters:
+        return {}
+    encoders = [_train(crops[:, view : view + 1], params, seed, view) for view in range(VIEWS)]
+    codes = encode(encoders, crops)
+    mean, deviation = codes.mean(axis=0), np.maximum(codes.std(axis=0), 1e-3)
+    codes = (codes - mean) / deviation
+    with threadpool_limits(1):  # sums over threads come in any order
+        cluster = KMeans(params.clusters, n_init=3, random_state=seed).fit_predict(codes)
+        classifier = LinearSVC(C=params.regularisation, random_state=seed).fit(codes, cluster)
+    weights, bias = (np.atleast_1d(a).astype(np.float32) for a in (classifier.coef_, classifier.intercept_))
+    if len(weights) == 1:  # of two clusters, scikit-learn keeps one classifier
+        weights, bias = np.concatenate([-weights, weights]), np.concatenate([-bias, bias])
+    state = {"mean": mean, "deviation": deviation, "weights": weights, "bias": bias}
+    state["least"] = np.float32(abnormality(codes, weights, bias).min())
+    for view, encoder in enumerate(encoders):
+        state |= {f"encoder{view}.{name}": tensor.cpu().numpy() for name, tensor in encoder.state_dict().items()}
+    return {name: np.asarray(array, np.float32) for name, array in state.items()}
+
+
+def encoder(channels: int) -> nn.Sequential:
+    """(B, 1, S, S) -> (B, channels, S / POOLING, S / POOLING): three convolutions, each followed by max pooling."""
+    layers: list[nn.Module] = []
+    for inputs in (1, channels, channels):
+        layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers)
+
+
+def decoder(channels: int) -> nn.Sequential:
+    """The encoder's mirror image, with nearest-neighbour upsampling."""
+    layers: list[nn.Module] = []
+    for _ in range(3):
+        layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)]
+    return nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1))
+
+
+def _train(crops: np.ndarray, params: Params, seed: int, view: int) -> nn.Sequential:
+    """An encoder trained, with a decoder that is then dropped, to reconstruct (N, 1, S, S) uint8 crops."""
+    torch.manual_seed(seed + view)
+    order = np.random.default_rng(seed + view)
+    encode_, decode = (_placed(net(params.channels)) for net in (encoder, decoder))
+    optimiser = torch.optim.Adam([*encode_.parameters(), *decode.parameters()], lr=params.learning_rate)
+    with tqdm(range(params.steps), desc=f"fit object_ae: view {view + 1} of {VIEWS}", unit="step") as bar:
+        for _ in bar:
+            batch = _tensor(crops[order.integers(len(crops), size=BATCH)])
+            loss = nn.functional.mse_loss(decode(encode_(batch)), batch)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+    return encode_.eval()
+
+
+def _tensor(crops: np.ndarray) -> torch.Tensor:
+    return _placed(torch.from_numpy(np.ascontiguousarray(crops))).float() / 255
+
+
+def _placed(what: nn.Module | torch.Tensor) -> nn.Module | torch.Tensor:
+    """On the stage's device, channels last: a third faster on a CPU."""
+    return what.to(stage.device(), memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def encode(encoders: Sequence[nn.Module], crops: np.ndarray) -> np.ndarray:
+    """(N, VIEWS, S, S) uint8 -> (N, D) float32 codes, the views' one after the other."""
+    codes = []
+    for start in range(0, len(crops), BATCH):
+        batch = _tensor(crops[start : start + BATCH])
+        parts = [net(batch[:, view : view + 1]).flatten(1) for view, net in enumerate(encoders)]
+        codes.append(torch.cat(parts, dim=1).cpu().numpy())
+    return np.concatenate(codes)
+
+
+def abnormality(codes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """(N,) minus the highest score that a cluster's classifier gives each of (N, D) standardised codes."""
+    return -(codes @ weights.T + bias).max(axis=1)
+
+
+def views(clip: Clip, table: pd.DataFrame, params: Params) -> np.ndarray:
+    """(N, VIEWS, S, S) uint8 of each object: its gray crop, and by how much the same place changes to and from it.
+
+    Frames beyond the clip's ends are replaced by its first or last.
+    """
+    out = np.empty((len(table), VIEWS, params.crop, params.crop), np.uint8)
+    side, last = (params.crop, params.crop), len(clip.stored) - 1
+    images: dict[int, np.ndarray] = {}
+    at = 0
+    for frame, own in table.groupby("frame", sort=True):
+        position = int(np.searchsorted(clip.stored, frame))
+        near = [min(max(position + step, 0), last) for step in (0, -params.offset, params.offset)]
+        images = {
+            p: images[p] if p in images else clip.read_gray(clip.stored[p]) for p in range(min(near), max(near) + 1)
+        }
+        now, before, after = (images[p] for p in near)
+        layers = [now, *(cv2.convertScaleAbs(cv2.absdiff(now, other), alpha=CHANGE_GAIN) for other in (before, after))]
+        for box in own[["x1", "y1", "x2", "y2"]].to_numpy():
+            for view, layer in enumerate(layers):
+                out[at, view] = cv2.resize(detection.cut_out(layer, box, MARGIN), side, interpolation=cv2.INTER_AREA)
+            at += 1
+    return out
+
+
+class Detector:
+    """The fitted detector."""
+
+    def __init__(self, state: dict[str, np.ndarray], params: Params) -> None:
+        self._state = state
+        self._params = params
+        self._encoders = []
+        for view in range(VIEWS if state else 0):
+            net = encoder(params.channels)
+            prefix = f"encoder{view}."
+            tensors = {k.removeprefix(prefix): torch.from_numpy(a) for k, a in state.items() if k.startswith(prefix)}
+            net.load_state_dict(tensors)
+            self._encoders.append(_placed(net).eval())
+
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+        """Score of each frame's most abnormal object, counted from that of the most normal training object.
+
+        Returns:
+            (N,) float32, 0 without objects; (N, h, w) float16 map, each box filled with its object's score.
+        """
+        table = detection.read(clip)
+        if table.empty or not self._state:
+            return detection.frame_scores(clip, table, np.zeros(len(table)))
+        codes = encode(self._encoders, views(clip, table, self._params))
+        codes = (codes - self._state["mean"]) / self._state["deviation"]
+        scores = abnormality(codes, self._state["weights"], self._state["bias"]) - self._state["least"]
+        return detection.frame_scores(clip, table, np.maximum(scores, 0))

@@ -1,0 +1,228 @@
+"""``objects``: foreground objects that are unusually fast, unusually shaped, out of place or look unlike any seen.
+
+Four attributes per object: its speed (one-sided, against the speeds normal at its position), its shape (Gaussian
+mixture of height, width and area of its blob, relative to the typical object there), its place (distance to where
+objects were seen) and its appearance (distance to training crops in the backbone's pooled features). Each is
+calibrated on objects of training clips that its density was not fitted on, and the surprises add up
+(``vad.detectors.density.tails``). A frame's score is that of its most surprising object, 0 without objects.
+
+Densities of velocity and appearance over objects: Reiss & Hoshen, "Attribute-based Representations for Accurate and
+Interpretable Video Anomaly Detection" (2022); there with detector boxes, poses and CLIP crops.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Literal
+
+import cv2
+import numpy as np
+import pandas as pd
+import pydantic
+from tqdm import tqdm
+
+from vad.data.frames import Clip
+from vad.detectors.density.mixture import Mixture
+from vad.detectors.density.tails import Tail
+from vad.features.backbones import Backbone
+from vad.perception import detection
+from vad.perception.foreground import USUAL_SIZE, ObjectSize
+from vad.perception.speed import MOVING, USUAL_SPEED, speed_by_position
+from vad.pipeline.params import Section
+
+SOURCE = "frames"
+ROLE = "fit_all"
+LABELLED = False
+NEEDS_BACKBONE = True
+
+POOLED = "pooled"  # the speeds of a scene that has no training clip
+HELD_OUT = 4  # every fourth training clip calibrates
+BATCH = 64  # crops per forward pass
+MARGIN = 0.1  # of a box's sides, added around it in its crop
+PLACES = 2000  # places kept per scene
+NEIGHBOURS = 3  # nearest places and nearest crops that a distance is the mean over
+SHRINKAGE = 30.0  # objects' worth of trust in the scene's pooled speeds at every position
+SHAPE = ["height", "width", "area"]
+
+Attribute = Literal["speed", "shape", "place", "appearance"]
+Pairs = list[tuple[Clip, pd.DataFrame]]  # clips with their objects
+
+
+class Params(Section):
+    """Section ``objects``."""
+
+    attributes: list[Attribute] = pydantic.Field(min_length=1)
+    components: int = pydantic.Field(ge=1, le=64)
+    crop: int = pydantic.Field(ge=32, le=512)
+    layer: Literal["layer1", "layer2", "layer3", "layer4"]
+    max_objects: int = pydantic.Field(ge=100)
+
+
+def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) -> dict[str, np.ndarray]:
+    """The attributes' densities and their tails on held-out objects; empty where no training frame has an object.
+
+    Returns:
+        ``speed.<scene>`` (2, rows, columns); ``place.<scene>`` (P, 2); ``shape.*`` of the mixture; ``appearance``
+        (M, D); ``<attribute>.tail.*``.
+    """
+    found = [(clip, table) for clip in clips if len(table := detection.read(clip))]
+    if not found:
+        return {}
+    calibrating = found[HELD_OUT - 1 :: HELD_OUT] or found
+    fitting = [pair for i, pair in enumerate(found) if i % HELD_OUT != HELD_OUT - 1]
+    state = _speeds(fitting) | _places(fitting)
+    state |= Mixture.fit(_shape(pd.concat([table for _, table in fitting])), params.components, 1e-3, seed).arrays(
+        "shape"
+    )
+    fitting, calibrating = _thin(fitting, params.max_objects), _thin(calibrating, params.max_objects // HELD_OUT)
+    measure = Measure(state, params, backbone)
+    if "appearance" in params.attributes:
+        crops = [measure.embed(clip, table) for clip, table in tqdm(fitting, desc="fit objects: look", unit="clip")]
+        state["appearance"] = np.concatenate(crops)
+    held_out = [measure(clip, table) for clip, table in tqdm(calibrating, desc="fit objects: calibrate", unit="clip")]
+    for name in params.attributes:
+        state |= Tail.fit(np.concatenate([values[name] for values in held_out])).arrays(f"{name}.tail")
+    return state
+
+
+def _thin(pairs: Pairs, most: int) -> Pairs:
+    """Every so many-th object, so that about ``most`` are left."""
+    step = -(-sum(len(table) for _, table in pairs) // most)
+    thinned = [(clip, table.iloc[::step]) for clip, table in pairs]
+    return [(clip, table) for clip, table in thinned if len(table)]
+
+
+def _by_scene(pairs: Pairs, points: list[np.ndarray]) -> dict[str, np.ndarray]:
+    scenes = sorted({clip.scene for clip, _ in pairs})
+    return {
+        scene: np.concatenate([own for (clip, _), own in zip(pairs, points, strict=True) if clip.scene == scene])
+        for scene in scenes
+    }
+
+
+def _speeds(pairs: Pairs) -> dict[str, np.ndarray]:
+    """``speed.<scene>``: normal speeds by position, from the objects that move."""
+    points = []
+    for clip, table in pairs:
+        moving = table[table["speed"] > MOVING]
+        points.append(np.column_stack([*_centre(moving, clip), np.log(moving["speed"])]))
+    scenes = _by_scene(pairs, points)
+    every = np.concatenate([*scenes.values(), np.array([[0.5, 0.5, np.log(USUAL_SPEED)]])])
+    size = ObjectSize(np.array([USUAL_SIZE[0], 0, USUAL_SIZE[1], 0, 0.5]))
+    tables = {scene: speed_by_position(own, every, size, SHRINKAGE) for scene, own in scenes.items()}
+    tables[POOLED] = speed_by_position(every[:0], every, size, SHRINKAGE)
+    return {f"speed.{scene}": table for scene, table in tables.items()}
+
+
+def _places(pairs: Pairs) -> dict[str, np.ndarray]:
+    """``place.<scene>``: where the feet of objects were seen, at most ``PLACES`` of them, evenly over time."""
+    places = _by_scene(pairs, [_feet(table, clip) for clip, table in pairs])
+    return {f"place.{scene}": own[:: -(-len(own) // PLACES)].astype(np.float32) for scene, own in places.items()}
+
+
+def _centre(table: pd.DataFrame, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the objects' centres as fractions of the frame."""
+    width, height = clip.size
+    return ((table["y1"] + table["y2"]) / 2 / height).to_numpy(), ((table["x1"] + table["x2"]) / 2 / width).to_numpy()
+
+
+def _feet(table: pd.DataFrame, clip: Clip) -> np.ndarray:
+    """(N, 2) x of the centre and y of the feet, in frame heights."""
+    return np.column_stack([(table["x1"] + table["x2"]) / 2, table["y2"]]) / clip.size[1]
+
+
+def _shape(table: pd.DataFrame) -> np.ndarray:
+    return np.log(table[SHAPE].to_numpy(np.float64))
+
+
+class Measure:
+    """Measures objects against a state: per attribute one value per object, higher = less like the training objects.
+
+    Args:
+        state: the densities, see :func:`fit`; read at each call.
+    """
+
+    def __init__(self, state: dict[str, np.ndarray], params: Params, backbone: Backbone) -> None:
+        self._state = state
+        self._params = params
+        self._backbone = copy(backbone)
+        self._backbone.image_size = params.crop
+
+    def __call__(self, clip: Clip, table: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Attribute -> (N,) float64 values of the objects ``table`` of ``clip``."""
+        return {name: getattr(self, f"_{name}")(clip, table) for name in self._params.attributes}
+
+    def _speed(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+        normal = self._state.get(f"speed.{clip.scene}", self._state[f"speed.{POOLED}"])
+        row, column = _centre(table, clip)
+        rows, columns = normal.shape[1:]
+        at = np.clip((row * rows).astype(int), 0, rows - 1), np.clip((column * columns).astype(int), 0, columns - 1)
+        return np.log(np.maximum(table["speed"].to_numpy(), 1e-3)) - normal[0][at]
+
+    def _shape(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+        return Mixture.from_arrays(self._state, "shape").negative_log_density(_shape(table))
+
+    def _place(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+        """Distance to the nearest places in heights of a typical object; 0 in a scene that was never seen."""
+        places = self._state.get(f"place.{clip.scene}")
+        if places is None:
+            return np.zeros(len(table))
+        typical = ((table["y2"] - table["y1"]) / clip.size[1] / table["height"]).to_numpy()
+        return _nearest(_feet(table, clip), places) / typical
+
+    def _appearance(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+        return _nearest(self.embed(clip, table), self._state["appearance"])
+
+    def embed(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+        """(N, D) float32 unit vectors: the backbone's pooled features of the objects' crops."""
+        crops = np.empty((len(table), self._params.crop, self._params.crop, 3), np.uint8)
+        at = 0
+        for frame, own in table.groupby("frame", sort=False):
+            image = clip.read(frame)
+            for box in own[["x1", "y1", "x2", "y2"]].to_numpy():
+                crops[at] = cv2.resize(
+                    detection.cut_out(image, box, MARGIN), crops.shape[1:3], interpolation=cv2.INTER_AREA
+                )
+                at += 1
+        features = [np.empty((0, 1), np.float32)]
+        for start in range(0, len(crops), BATCH):
+            batch = self._backbone.preprocess(crops[start : start + BATCH])
+            features.append(self._backbone.features(batch, [self._params.layer])[0].mean(dim=(2, 3)).cpu().numpy())
+        vectors = np.concatenate(features[1:] or features)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def _nearest(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """(N,) mean distance of each point to its nearest ``NEIGHBOURS`` of ``reference``."""
+    most = min(NEIGHBOURS, len(reference))
+    squares = (reference**2).sum(1)
+    distances = [np.empty(0)]
+    for start in range(0, len(points), 1024):
+        part = points[start : start + 1024]
+        squared = (part**2).sum(1)[:, None] + squares - 2 * part @ reference.T
+        nearest = np.partition(np.maximum(squared, 0), most - 1, axis=1)[:, :most]
+        distances.append(np.sqrt(nearest).mean(axis=1))
+    return np.concatenate(distances)
+
+
+class Detector:
+    """The fitted detector."""
+
+    def __init__(self, state: dict[str, np.ndarray], params: Params, backbone: Backbone) -> None:
+        self._measure = Measure(state, params, backbone)
+        self._tails = {name: Tail.from_arrays(state, f"{name}.tail") for name in params.attributes if state}
+
+    def surprises(self, clip: Clip, table: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Attribute -> (N,) surprise of each object, in nats."""
+        values = self._measure(clip, table)
+        return {name: tail.surprise(values[name]) for name, tail in self._tails.items()}
+
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the surprises of each frame's most surprising object.
+
+        Returns:
+            (N,) float32; (N, h, w) float16 map, each box filled with its object's score.
+        """
+        table = detection.read(clip)
+        if table.empty or not self._tails:
+            return detection.frame_scores(clip, table, np.zeros(len(table)))
+        return detection.frame_scores(clip, table, sum(self.surprises(clip, table).values()))

@@ -1,0 +1,206 @@
+"""Trajectories of persons: how a person moves, and whether a box of this shape belongs at this place of the scene.
+
+Two groups of features per box, each with its own density:
+    motion: velocity and acceleration in body heights per second, one Gaussian mixture for all scenes;
+    shape: width and height of the box given where it stands, one mixture per scene.
+A group's negative log-likelihood becomes a surprise (vad.detectors.density.tails): its tail probability among boxes of
+training clips that the density did not see, for which the clips of each scene are fitted in two halves. A box scores
+the surprise of its motion plus ``weight`` times that of its shape; a frame scores as its most surprising box, an empty
+frame 0, the minimum.
+
+The weight keeps a shape density that only memorised its clips from drowning the motion, and asks for no label: set to
+raise an alarm at a share ``alarm_level`` of the boxes of one half of a scene's clips, it raises more on the other
+half, normal as it is. The weight is the share of those alarms that was to be expected: near 1 where a camera stands
+still, near 0 where a scene's clips do not show the same view.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pydantic
+
+from vad.data.frames import Clip
+from vad.detectors.density.mixture import Mixture
+from vad.detectors.density.tails import Tail
+from vad.perception.trajectories import Trajectories, densify
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Section
+
+log = logging.getLogger(__name__)
+
+SOURCE = "tracks"
+ROLE = "fit_all"
+LABELLED = False
+
+POOLED = "pooled"  # the shape density of scenes that were not fitted
+PLACE = [0, 1]  # of shape's columns: where the box stands
+
+
+class Params(Section):
+    max_gap_seconds: float = pydantic.Field(gt=0, le=60)
+    smooth_seconds: float = pydantic.Field(gt=0, le=10)
+    window_seconds: float = pydantic.Field(gt=0, le=10)
+    components: int = pydantic.Field(ge=1, le=100)
+    regularisation: float = pydantic.Field(gt=0, le=1)
+    boxes: int = pydantic.Field(ge=100)
+    scene_boxes: int = pydantic.Field(ge=100)
+    alarm_level: float = pydantic.Field(gt=0, le=0.1)
+    map_rows: int = pydantic.Field(ge=4, le=120)
+
+
+def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:
+    """Both densities, their tails on held-out training clips, and their weights.
+
+    Raises:
+        UserError: the training clips hold no boxes.
+    """
+    boxes = [_boxes(clip, params) for clip in clips]
+    boxes = [b for b in boxes if len(b["frames"])]
+    if not boxes:
+        raise UserError(
+            "tracks: the training clips hold no person boxes; see data/README.md for the formats of track files"
+        )
+    state = _fit_densities(boxes, params, seed)
+    halves = _halves([b["scene"] for b in boxes])
+    fresh: dict[str, list[np.ndarray]] = {"motion": [], "shape": []}
+    expected = raised = 0.0
+    for half in (0, 1):
+        seen = [b for b, own in zip(boxes, halves, strict=True) if own != half]
+        unseen = [b for b, own in zip(boxes, halves, strict=True) if own == half]
+        if not seen or not unseen:
+            continue
+        densities = _Densities(_fit_densities(seen, params, seed))
+        for group, values in fresh.items():
+            values.extend(densities(group, b) for b in unseen)
+        expected += params.alarm_level * sum(len(b["frames"]) for b in unseen)
+        raised += _alarms(densities, seen, unseen, params.alarm_level)
+    if not fresh["shape"]:  # one clip per scene: nothing to compare with
+        densities = _Densities(state)
+        fresh = {group: [densities(group, b) for b in boxes] for group in fresh}
+    for group, values in fresh.items():
+        state |= Tail.fit(np.concatenate(values)).arrays(group)
+    state["shape.weight"] = np.array(min(1.0, expected / max(raised, 1.0)))
+    log.info("tracks: box shape counts %.2f as much as motion", state["shape.weight"])
+    return state
+
+
+class Detector:
+    """The fitted densities, ready to score."""
+
+    def __init__(self, state: dict[str, np.ndarray], params: Params) -> None:
+        self.params = params
+        self.densities = _Densities(state)
+        self.tails = {group: Tail.from_arrays(state, group) for group in ("motion", "shape")}
+        self.weights = {"motion": 1.0, "shape": float(state["shape.weight"])}
+
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
+        """(N,) frame scores, >= 0, and the (N, h, w) map of box scores; no map where the picture's size is unknown."""
+        boxes = _boxes(clip, self.params)
+        scores = np.zeros(len(clip.frames), np.float32)
+        if not len(boxes["frames"]):
+            return scores, self._paint(clip, boxes, scores[:0], scores[:0].astype(int))
+        surprises = sum(
+            self.weights[group] * self.tails[group].surprise(self.densities(group, boxes)) for group in self.tails
+        )
+        rows = np.searchsorted(clip.frames, boxes["frames"])
+        np.maximum.at(scores, rows, surprises.astype(np.float32))
+        return scores, self._paint(clip, boxes, surprises, rows)
+
+    def _paint(self, clip: Clip, boxes: dict, surprises: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        width, height = clip.size
+        if not width or not height:
+            return None
+        shape = (self.params.map_rows, max(1, round(self.params.map_rows * width / height)))
+        maps = np.zeros((len(clip.frames), *shape), np.float16)
+        if not len(rows):
+            return maps
+        cell = np.array([width / shape[1], height / shape[0]])
+        centre, half = boxes["boxes"][:, :2] / cell, boxes["boxes"][:, 2:] / cell / 2
+        first = np.clip(np.floor(centre - half), 0, None).astype(int)
+        last = np.maximum(np.ceil(centre + half).astype(int), 0)
+        for box in np.argsort(surprises):  # the most surprising last, over the others
+            (x1, y1), (x2, y2) = first[box], last[box]
+            maps[rows[box], y1:y2, x1:x2] = surprises[box]
+        return maps
+
+
+class _Densities:
+    """Negative log-likelihoods of boxes under a state's mixtures."""
+
+    def __init__(self, state: dict[str, np.ndarray]) -> None:
+        names = {key.removesuffix(".means") for key in state if key.endswith(".means")}
+        self.mixtures = {name: Mixture.from_arrays(state, name) for name in names}
+
+    def __call__(self, group: str, boxes: dict) -> np.ndarray:
+        if group == "motion":
+            return self.mixtures["motion"].negative_log_density(boxes["motion"])
+        own = f"shape.{boxes['scene']}"
+        mixture = self.mixtures[own if own in self.mixtures else f"shape.{POOLED}"]
+        return mixture.negative_log_conditional(boxes["shape"], given=PLACE)
+
+
+def _boxes(clip: Clip, params: Params) -> dict:
+    """The clip's boxes on its permitted frames: scene, frames (B,), boxes (B, 4), motion (B, 4), shape (B, 4)."""
+    if clip.tracks is None or clip.tracks.empty:
+        empty = np.empty((0, 4))
+        return {"scene": clip.scene, "frames": np.empty(0, int), "boxes": empty, "motion": empty, "shape": empty}
+    trajectories = densify(clip.tracks, max(1, round(params.max_gap_seconds * clip.fps)))
+    boxes = trajectories.smoothed(params.smooth_seconds * clip.fps)
+    keep = np.isin(trajectories.frames, clip.frames)
+    values = {"frames": trajectories.frames, "boxes": boxes, "motion": _motion(trajectories, boxes, clip.fps, params)}
+    values["shape"] = _shape(boxes)
+    return {"scene": clip.scene} | {name: rows[keep] for name, rows in values.items()}
+
+
+def _motion(trajectories: Trajectories, boxes: np.ndarray, fps: float, params: Params) -> np.ndarray:
+    """(B, 4): velocity x, y in heights/s and acceleration x, y in heights/s^2."""
+    window = max(2, round(params.window_seconds * fps))
+    velocity = trajectories.rate(boxes[:, :2], window) * fps
+    acceleration = trajectories.rate(velocity, window) * fps
+    return np.concatenate([velocity, acceleration], axis=1) / np.maximum(boxes[:, 3:], 1)
+
+
+def _shape(boxes: np.ndarray) -> np.ndarray:
+    """(B, 4): where the box stands (centre of its lower edge, pixels), log width, log height."""
+    x, y, width, height = boxes.T
+    return np.stack([x, y + height / 2, np.log(np.maximum(width, 1)), np.log(np.maximum(height, 1))], axis=1)
+
+
+def _halves(scenes: list[str]) -> np.ndarray:
+    """(C,) 0 or 1: the first and second half of each scene's clips, in their order; neighbours may be one recording.
+
+    The only clip of a scene is in neither half (-1): it helps to fit both.
+    """
+    scenes = np.array(scenes)
+    halves = np.full(len(scenes), -1)
+    for scene in np.unique(scenes):
+        own = np.flatnonzero(scenes == scene)
+        if len(own) > 1:
+            halves[own] = np.arange(len(own)) >= len(own) / 2
+    return halves
+
+
+def _alarms(densities: _Densities, seen: list[dict], unseen: list[dict], level: float) -> int:
+    """How many unseen boxes are as unlikely in shape as the least likely share ``level`` of their scene's seen ones."""
+    alarms = 0
+    for scene in sorted({b["scene"] for b in unseen}):
+        fitted = np.concatenate([densities("shape", b) for b in seen if b["scene"] == scene])
+        limit = np.quantile(fitted, 1 - level)
+        alarms += sum(int((densities("shape", b) > limit).sum()) for b in unseen if b["scene"] == scene)
+    return alarms
+
+
+def _fit_densities(boxes: list[dict], params: Params, seed: int) -> dict[str, np.ndarray]:
+    """The mixtures' arrays: motion, shape of all scenes pooled, shape of each scene."""
+    random = np.random.default_rng(seed)
+    groups = {"motion": ([b["motion"] for b in boxes], params.boxes)}
+    groups[f"shape.{POOLED}"] = ([b["shape"] for b in boxes], params.boxes)
+    for scene in sorted({b["scene"] for b in boxes}):
+        groups[f"shape.{scene}"] = ([b["shape"] for b in boxes if b["scene"] == scene], params.scene_boxes)
+    state = {}
+    for name, (parts, most) in groups.items():
+        rows = np.concatenate(parts)
+        chosen = rows[random.choice(len(rows), min(most, len(rows)), replace=False)]
+        state |= Mixture.fit(chosen, params.components, params.regularisation, int(random.integers(2**31))).arrays(name)
+    return state

@@ -1,1 +1,0 @@
-"""Joint image-text encoders, which embed frames and sentences in one space."""

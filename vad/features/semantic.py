@@ -1,0 +1,133 @@
+"""Joint image-text encoders behind one small interface, and the cached embedding of every frame.
+
+An encoder maps images and sentences to unit vectors of one space, so that their dot product says how well a sentence
+describes an image. ``data/embeddings.npz`` holds each frame's vector, computed once for every method that needs it:
+``clip`` (N,) names, ``frame`` (N,) int64 and ``embedding`` (N, D) float32, sorted by clip and frame.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+import pydantic
+from tqdm import tqdm
+
+from vad.data.frames import Clip
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Section
+
+EMBEDDINGS = Path("data/embeddings.npz")
+
+
+class Params(Section):
+    """Section ``encoder``."""
+
+    name: Literal["open_clip", "conse"]
+    model: str
+    pretrained: str
+    backbone: str
+    image_size: int = pydantic.Field(ge=64, le=1024)
+    labels: int = pydantic.Field(ge=1, le=1000)
+    crops: Literal[1, 5]
+
+
+class Encoder(Protocol):
+    """What every encoder offers.
+
+    Attributes:
+        name: for the report; dim: D, the length of its vectors.
+    """
+
+    name: str
+    dim: int
+
+    def encode_images(self, batch: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8 RGB -> (B, D) float32 unit rows."""
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """T sentences -> (T, D) float32 unit rows."""
+
+
+def available() -> list[str]:
+    """The encoders that ``encoder.name`` may name."""
+    return ["open_clip", "conse"]
+
+
+def load(params: Params) -> Encoder:
+    """The encoder that ``params`` names, on the stage's device.
+
+    Raises:
+        UserError: its weights cannot be had; the line says from where they were wanted and what avoids it.
+    """
+    if params.name == "open_clip":
+        from vad.features.openclip import OpenClip
+
+        return OpenClip(params)
+    from vad.features.conse import Conse
+
+    return Conse(params)
+
+
+def views(batch: np.ndarray, crops: int) -> list[np.ndarray]:
+    """The pictures that stand for one: the whole frame, and with ``crops`` = 5 its four quarters too."""
+    if crops == 1:
+        return [batch]
+    _, height, width, _ = batch.shape
+    top, bottom = slice(None, height // 2), slice(height // 2, None)
+    left, right = slice(None, width // 2), slice(width // 2, None)
+    return [batch] + [batch[:, rows, columns] for rows in (top, bottom) for columns in (left, right)]
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """(N, D) rows scaled to length 1, float32."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+
+def embed(clips: Sequence[Clip], encoder: Encoder) -> dict[str, np.ndarray]:
+    """The arrays of ``data/embeddings.npz`` for every frame of ``clips``."""
+    from vad.features.backbones import batches
+
+    total, rows = sum(len(clip.frames) for clip in clips), [np.zeros((0, encoder.dim), np.float32)]
+    with tqdm(total=total, desc=f"embed with {encoder.name}", unit="frame") as bar:
+        for images in batches(clips):
+            rows.append(encoder.encode_images(images))
+            bar.update(len(images))
+    return arrays(clips, np.concatenate(rows))
+
+
+def arrays(clips: Sequence[Clip], embedding: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays of ``data/embeddings.npz``; ``embedding`` (N, D) holds the frames of ``clips`` in order."""
+    return {
+        "clip": np.array([clip.name for clip in clips for _ in clip.frames], dtype=str),
+        "frame": np.concatenate([np.zeros(0, np.int64), *(clip.frames for clip in clips)]),
+        "embedding": embedding,
+    }
+
+
+def load_embeddings(path: Path | str = EMBEDDINGS) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Clip name -> ((N,) ascending frame numbers, (N, D) float32 unit rows)."""
+    with np.load(path) as file:
+        clip, frame, embedding = file["clip"], file["frame"], file["embedding"]
+    rows = pd.Series(np.arange(len(clip))).groupby(clip).indices
+    return {str(name): (frame[own], embedding[own]) for name, own in rows.items()}
+
+
+def with_embeddings(clips: Iterable[Clip], path: Path | str = EMBEDDINGS) -> list[Clip]:
+    """The same clips, each with the cached embeddings of its frames.
+
+    Raises:
+        UserError: a frame has none: the file is older than the sample.
+    """
+    cached, filled = load_embeddings(path), []
+    for clip in clips:
+        numbers, embeddings = cached.get(clip.name, (np.zeros(0, np.int64), np.zeros((0, 1), np.float32)))
+        rows = np.searchsorted(numbers, clip.frames)
+        known = rows < len(numbers)
+        if not known.all() or (numbers[rows] != clip.frames).any():
+            raise UserError(f"{path} has no embedding for some frames of clip {clip.name}: run 'dvc repro embed'")
+        filled.append(replace(clip, embeddings=embeddings[rows]))
+    return filled

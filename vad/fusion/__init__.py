@@ -1,1 +1,0 @@
-"""The detectors' scores, smoothed, calibrated and combined."""

@@ -1,1 +1,0 @@
-"""What every detector goes through: roles of frames, fitting on permitted ones, calibration."""

@@ -1,1 +1,0 @@
-"""Raw data sets on disk, whatever their layout, become the frame store."""

@@ -1,0 +1,1 @@
+"""Measures of scores, maps and alarms against labels."""

@@ -1,1 +1,0 @@
-"""What moves in the picture: optical flow, foreground, objects and their speeds."""

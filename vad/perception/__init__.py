@@ -1,0 +1,1 @@
+"""What moves in the picture: optical flow, foreground, objects, their speeds and their tracks."""

@@ -1,0 +1,208 @@
+"""Objects of every frame, found once for all detectors that look at objects.
+
+``data/objects/<clip>.parquet``, one row per object: frame; x1, y1, x2, y2 in stored pixels; speed of its fastest part
+in body heights per second, with its direction vx, vy (x to the right, y down); height and width relative to the
+typical object at that row, and the foreground area of the whole blob it belongs to relative to the typical box.
+
+By default objects are foreground blobs (``vad.perception.foreground``), larger ones cut into pieces of about the
+typical size, since people who overlap make one blob. With ``fasterrcnn`` they are the boxes of torchvision's COCO
+detector.
+"""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+import pydantic
+
+from vad.data.frames import Clip
+from vad.perception import foreground
+from vad.perception.flow import CELL, averaged, working_size
+from vad.perception.foreground import ObjectSize, blobs, mask
+from vad.perception.scene import Scene
+from vad.perception.speed import Windows
+from vad.pipeline import stage
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Section
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["frame", "x1", "y1", "x2", "y2", "speed", "vx", "vy", "height", "width", "area"]
+CUT = 1.6  # a blob more than so many times the typical size is cut
+LEAST_BLOB = 0.08  # of the typical box: smaller blobs are rims of shadows
+LEAST_PIECE = 0.15  # of the typical box: smaller pieces are rims
+MAP_HEIGHT = 240  # working height of the maps, which have one value per cell of the flow grid
+CONFIDENCE = 0.5  # least score of a detected box
+
+
+class Params(Section):
+    """Section ``extract_objects``."""
+
+    detector: Literal["foreground", "fasterrcnn"]
+    height: int = pydantic.Field(ge=64, le=1080)
+    window: float = pydantic.Field(ge=0, le=4)
+    max_fit_frames: int = pydantic.Field(ge=100)
+
+
+def detect(clip: Clip, scene: Scene, params: Params) -> pd.DataFrame:
+    """The objects of each of ``clip.frames``: ``COLUMNS``, by frame."""
+    rows = [np.empty((0, len(COLUMNS)))]
+    windows = None
+    with ThreadPoolExecutor(stage.workers()) as pool:
+        for frames, flows in averaged(clip, params.height, params.window * scene.passing):
+            windows = windows or Windows(flows.shape[1:3], scene.size)
+            for frame, flow, found in zip(
+                frames, flows, pool.map(lambda f: find(clip, f, scene, params), frames), strict=True
+            ):
+                described = _describe(*found, flow, windows, scene.size)
+                rows.append(np.column_stack([np.full(len(described), frame), described]))
+    table = pd.DataFrame(np.concatenate(rows), columns=COLUMNS)
+    table[["x1", "y1", "x2", "y2"]] *= clip.size[1]
+    return table.astype(dict.fromkeys(COLUMNS[1:], np.float32) | {"frame": np.int64})
+
+
+def find(clip: Clip, frame: int, scene: Scene, params: Params) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (N, 4) of one frame in frame heights and the area (N,) of their blobs in squared frame heights."""
+    if params.detector == "fasterrcnn":
+        boxes = _coco_boxes(clip.read(frame)) / clip.size[1]
+        return boxes, (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    found = mask(foreground.read(clip, frame, params.height), scene.background)
+    whole, labels = blobs(found)
+    pieces = [piece for i, blob in enumerate(whole) for piece in _cut(blob, labels, i + 1, scene.size)]
+    boxes, area = np.split(np.array(pieces).reshape(-1, 5), [4], axis=1)
+    return boxes, area[:, 0]
+
+
+def _cut(blob: np.ndarray, labels: np.ndarray, label: int, size: ObjectSize) -> Iterator[list[float]]:
+    """A blob as [x1, y1, x2, y2, area of the whole], cut evenly into boxes of about the typical size if it is larger.
+
+    Args:
+        blob: (5,) x1, y1, x2, y2, area in working pixels; labels: (h, w), ``label`` at its pixels.
+    """
+    rows = len(labels)
+    x1, y1, x2, y2, area = blob
+    height, width = (float(side) * rows for side in size.at((y1 + y2) / 2 / rows))
+    if area < LEAST_BLOB * height * width:
+        return
+    across, down = (
+        1 if length < CUT * usual else round(length / usual) for length, usual in ((x2 - x1, width), (y2 - y1, height))
+    )
+    edges_x, edges_y = (
+        np.linspace(x1, x2, across + 1).round().astype(int),
+        np.linspace(y1, y2, down + 1).round().astype(int),
+    )
+    for top, bottom in pairwise(edges_y):
+        for left, right in pairwise(edges_x):
+            part = labels[top:bottom, left:right] == label
+            if across * down > 1 and part.sum() < LEAST_PIECE * height * width:
+                continue
+            y, x = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+            box = np.array([left + x[0], top + y[0], left + x[-1] + 1, top + y[-1] + 1]) / rows
+            yield [*box, area / rows**2]
+
+
+def _describe(boxes: np.ndarray, area: np.ndarray, flow: np.ndarray, windows: Windows, size: ObjectSize) -> np.ndarray:
+    """(N, 10) of one frame's boxes: ``COLUMNS`` after the first, boxes still in frame heights."""
+    rows, columns = flow.shape[:2]
+    speed = windows.speed(flow)
+    fastest, velocity = np.zeros(len(boxes)), np.zeros((len(boxes), 2))
+    for i, box in enumerate(boxes):
+        # Windows reach beyond the box: only those centred in its inner half count as its own.
+        (x1, y1), (x2, y2) = box[:2] * 0.75 + box[2:] * 0.25, box[:2] * 0.25 + box[2:] * 0.75
+        left, top = min(int(x1 * rows), columns - 1), min(int(y1 * rows), rows - 1)
+        inner = slice(top, max(top + 1, int(np.ceil(y2 * rows)))), slice(left, max(left + 1, int(np.ceil(x2 * rows))))
+        at = np.unravel_index(speed[inner].argmax(), speed[inner].shape)
+        fastest[i] = speed[inner][at]
+        velocity[i] = flow[inner][at] / max(1e-6, float(np.hypot(*flow[inner][at]))) * fastest[i]
+    x1, y1, x2, y2 = boxes.T
+    height, width = size.at((y1 + y2) / 2)
+    relative = (y2 - y1) / height, (x2 - x1) / width, area / (height * width)
+    return np.column_stack([boxes, fastest, velocity, *relative])
+
+
+def _coco_boxes(image: np.ndarray) -> np.ndarray:
+    """(N, 4) x1, y1, x2, y2 in pixels of whatever COCO classes are found in an RGB image."""
+    import torch
+
+    with torch.inference_mode():
+        tensor = torch.from_numpy(image).permute(2, 0, 1).to(stage.device()) / 255
+        found = _coco_detector()([tensor])[0]
+    return found["boxes"][found["scores"] > CONFIDENCE].cpu().numpy().astype(np.float64)
+
+
+@cache
+def _coco_detector() -> "torch.nn.Module":
+    from torchvision.models import detection
+
+    weights = detection.FasterRCNN_MobileNet_V3_Large_FPN_Weights.DEFAULT
+    try:
+        model = detection.fasterrcnn_mobilenet_v3_large_fpn(weights=weights)
+    except Exception as error:  # torch.hub raises whatever its transport raises
+        log.debug("download failed", exc_info=True)
+        raise UserError(
+            f"the weights of fasterrcnn could not be downloaded from {weights.url} ({type(error).__name__}): "
+            "go online, or set extract_objects.detector=foreground"
+        ) from None
+    return model.eval().to(stage.device())
+
+
+def path(clip: Clip) -> Path:
+    """Where the clip's objects are: beside its frames."""
+    return clip.path.parents[1] / "objects" / f"{clip.name}.parquet"
+
+
+def read(clip: Clip) -> pd.DataFrame:
+    """The objects found in ``clip.frames``; frames, and whole training clips, that were not looked at have none.
+
+    Raises:
+        UserError: no objects were extracted.
+    """
+    file = path(clip)
+    if not file.parent.is_dir():
+        raise UserError(f"{file.parent} is missing: run 'dvc repro extract_objects'")
+    if not file.exists():
+        return pd.DataFrame(columns=COLUMNS, dtype=np.float32).astype({"frame": np.int64})
+    table = pd.read_parquet(file)
+    return table[table["frame"].isin(clip.frames)].reset_index(drop=True)
+
+
+def cut_out(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:
+    """The part of ``image`` within a box x1, y1, x2, y2 and ``margin`` of its sides around it; at least one pixel."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    rows, columns = image.shape[:2]
+    left, top = max(0, int(box[0] - margin * width)), max(0, int(box[1] - margin * height))
+    right, bottom = (
+        min(columns, int(np.ceil(box[2] + margin * width))),
+        min(rows, int(np.ceil(box[3] + margin * height))),
+    )
+    left, top = min(left, columns - 1), min(top, rows - 1)
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+
+def frame_scores(clip: Clip, table: pd.DataFrame, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frame scores and maps from the (N,) non-negative ``scores`` of the objects in ``table``.
+
+    Returns:
+        (F,) float32, the highest score of each frame's objects, 0 without objects; (F, h, w) float16, each box filled
+        with the highest score of the objects that cover it.
+    """
+    frames = np.zeros(len(clip.frames), np.float32)
+    width, height = (side // CELL for side in working_size(clip.size, MAP_HEIGHT))
+    maps = np.zeros((len(frames), height, width), np.float16)
+    at = np.searchsorted(clip.frames, table["frame"])
+    np.maximum.at(frames, at, scores.astype(np.float32))
+    cells = table[["x1", "y1", "x2", "y2"]].to_numpy() / np.array(clip.size * 2) * [width, height, width, height]
+    first, last = np.floor(cells[:, :2]).astype(int), np.ceil(cells[:, 2:]).astype(int)
+    for frame, (left, top), (right, bottom), score in zip(at, first, last, scores, strict=True):
+        part = maps[frame, max(top, 0) : bottom, max(left, 0) : right]
+        np.maximum(part, np.float16(score), out=part)
+    return frames, maps

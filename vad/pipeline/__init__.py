@@ -1,0 +1,1 @@
+"""What every stage is run with: parameters, artifacts, errors, the results of a run. It computes nothing."""

@@ -1,0 +1,127 @@
+"""params.yaml: read, validated section by section.
+
+Every module that has parameters defines ``class Params(Section)`` beside the code that uses them; this module only
+reads the file and turns what pydantic finds wrong into one line. Values live in params.yaml alone: a field without a
+value there is an error, not a silent default.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import pydantic
+import yaml
+
+from vad.pipeline.errors import UserError
+
+Protocol = Literal["clean", "paper", "one_class"]
+PARAMS_FILE = Path("params.yaml")
+
+
+class Section(pydantic.BaseModel):
+    """A section of params.yaml: unknown keys are refused, values are immutable."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Common(Section):
+    """The scalar keys at the top of params.yaml."""
+
+    seed: int = pydantic.Field(ge=0, lt=2**31)
+    protocol: Protocol
+
+
+S = TypeVar("S", bound=Section)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # in C it takes a tenth of the time
+    """PyYAML keeps the last of two equal keys; here they are an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read_file(path: Path = PARAMS_FILE) -> dict:
+    """The whole file as a dictionary.
+
+    Raises:
+        UserError: the file is missing, cannot be read, is not YAML or is not a mapping.
+    """
+    try:
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing: run from the project's root, or restore it with 'git checkout {path}'"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a text file ({error}); restore it with 'git checkout {path}'") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold 'key: value' pairs, found {type(values).__name__}")
+    return values
+
+
+def section(name: str, model: type[S], path: Path = PARAMS_FILE) -> S:
+    """Section ``name`` of the file, validated as ``model``."""
+    values = read_file(path)
+    if name not in values:
+        raise UserError(f"{path}: section '{name}' is missing; it has {', '.join(values)}")
+    return validate(values[name], model, f"{path}: {name}")
+
+
+def switches(path: Path = PARAMS_FILE) -> dict[str, bool]:
+    """Section ``detectors``: by name, each a module of this package, whether it runs.
+
+    Raises:
+        UserError: there is no such detector, or its switch is not true or false.
+    """
+    values = read_file(path).get("detectors")
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: detectors must hold 'name: true' or 'name: false' for each, found {values!r}")
+    folder = Path(__file__).parents[1] / "detectors"
+    known = [name for name in values if (folder / f"{name}.py").exists() or (folder / name).is_dir()]
+    for name, runs in values.items():
+        if name not in known:
+            raise UserError(f"{path}: detectors.{name} is not a detector; choose from {', '.join(known)}")
+        if not isinstance(runs, bool):
+            raise UserError(f"{path}: detectors.{name} = {runs!r}: should be true or false")
+    return values
+
+
+def any_runs(names: Iterable[str], path: Path = PARAMS_FILE) -> bool:
+    """Whether one of the detectors ``names`` runs: what only they look at need not be made otherwise."""
+    switched = switches(path)
+    return any(switched.get(name, False) for name in names)
+
+
+def common(path: Path = PARAMS_FILE) -> Common:
+    """``seed`` and ``protocol``."""
+    values = read_file(path)
+    return validate({key: values[key] for key in Common.model_fields if key in values}, Common, str(path))
+
+
+def validate(values: object, model: type[S], where: str) -> S:
+    """``values`` as ``model``; the first thing wrong with them becomes one line that names the key and the way out."""
+    if not isinstance(values, dict):
+        raise UserError(f"{where} must hold 'key: value' pairs ({', '.join(model.model_fields)}), found {values!r}")
+    try:
+        return model.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise UserError(_first_problem(error, model, where)) from None
+
+
+def _first_problem(error: pydantic.ValidationError, model: type[Section], where: str) -> str:
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    separator = ": " if where.endswith(".yaml") else "."
+    if problem["type"] == "extra_forbidden":
+        return f"{where}{separator}{key} is not a parameter; choose from {', '.join(model.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{where}{separator}{key} is missing; restore it (git diff params.yaml shows what changed)"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"{where}{separator}{key} = {problem['input']!r}: {message}"

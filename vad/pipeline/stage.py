@@ -1,0 +1,159 @@
+"""What every stage script shares: one-line errors, logging, determinism and the record of what the stage cost.
+
+A stage script ends with ``run(main)``. A mistake of the user's, a full disk or an interruption becomes one line on
+stderr and exit code 1 (130 for an interruption).
+"""
+
+import ctypes
+import errno
+import hashlib
+import json
+import logging
+import os
+import platform
+import random
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from vad.pipeline import artifacts
+from vad.pipeline.errors import UserError
+
+TIMINGS = Path("data/timings")
+# What libraries say instead of ENOSPC: NumPy's short writes, safetensors' own errors, PyTorch's archives.
+DISK_FULL = re.compile(r"\d+ requested and \d+ written|[Nn]o space left on device|PytorchStreamWriter failed writing")
+
+
+def workers() -> int:
+    """Number of worker processes: ``VAD_WORKERS``, else the CPUs this process may use. Never a tracked parameter."""
+    return int(os.environ.get("VAD_WORKERS", len(os.sched_getaffinity(0))))
+
+
+def device() -> str:
+    """Torch device: ``VAD_DEVICE``, else ``cuda`` where there is one, else ``cpu``. Never a tracked parameter."""
+    import torch
+
+    return os.environ.get("VAD_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+
+
+def keep_memory() -> None:
+    """Keep freed memory in the process (glibc's mallopt): networks ask for the same large blocks batch after batch.
+
+    Without it each is mapped and zeroed anew, about a third of a small network's time on a CPU. Does nothing where
+    there is no glibc.
+    """
+    m_trim_threshold, m_mmap_max = -1, -4
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(m_mmap_max, 0)
+        mallopt(m_trim_threshold, 2**31 - 1)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the log lines of a library or a hub's client: what goes wrong there is said once, by us."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and, where it is loaded, PyTorch."""
+    random.seed(seed)
+    np.random.seed(seed)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.manual_seed(seed)
+
+
+def run(main: Callable[[], dict | None], name: str | None = None) -> None:
+    """Run a stage's ``main`` as its script's last line.
+
+    Args:
+        main: the stage; it may return ``{"frames": n}``, the work it did, which is kept beside its time.
+        name: under which the time is kept; the script's name by default.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    keep_memory()
+    name = name or Path(sys.argv[0]).stem
+    started = time.perf_counter()
+    try:
+        work = main() or {}
+        _record_cost(name, time.perf_counter() - started, work)
+    except UserError as error:
+        _fail(name, str(error))
+    except KeyboardInterrupt:
+        _fail(name, "interrupted; 'dvc repro' goes on from the last finished stage", code=130)
+    except Exception as error:
+        if line := _mishap(error):
+            _fail(name, line)
+        raise
+
+
+def _mishap(error: Exception) -> str | None:
+    """What the user can do about an error of the file system; None where it is not for the user to mend."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or DISK_FULL.search(str(error)):
+        file = getattr(error, "filename", None) or "an output"
+        return f"the disk is full while writing {file}: free some space and run again"
+    if not isinstance(error, OSError):
+        return None
+    file = error.filename or " ".join(str(error).split())
+    if error.errno == errno.EROFS:
+        return f"cannot write {file}: make the folder writable and run again"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"no permission for {file}: make the file readable or its folder writable, and run again"
+    if isinstance(error, FileNotFoundError):
+        return f"{file} is missing: run 'dvc repro', which first makes what a stage needs"
+    return None
+
+
+def _fail(name: str, message: str, code: int = 1) -> None:
+    print(f"{name}: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _record_cost(name: str, seconds: float, work: dict) -> None:
+    """Keep the wall time and peak memory of the run that first made these bytes; nothing where it made none.
+
+    The record is not an output: a rerun that gives bytes which were made before, other experiments since or not, gets
+    their first record back (``first/``, by digest), so that a report which prints it is reproducible too.
+    """
+    if not artifacts.written:
+        return
+    digest = _digest(artifacts.written)
+    first = TIMINGS / "first" / f"{digest}.json"
+    if not first.exists():
+        artifacts.save_json(first, _cost(name, seconds) | {"outputs": digest} | work)
+    artifacts.save_json(TIMINGS / f"{name}.json", json.loads(first.read_text()))
+    artifacts.written.clear()  # the records are no outputs
+
+
+def _cost(name: str, seconds: float) -> dict:
+    usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "stage": name,
+        "seconds": round(seconds, 1),
+        "peak_mib": round(usage / 1024),
+        "machine": f"{platform.machine()}, {workers()} CPUs",
+    }
+
+
+def _digest(paths: list[Path]) -> str:
+    md5 = hashlib.md5(usedforsecurity=False)
+    for path in sorted(set(paths)):
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            md5.update(str(file).encode())
+            with open(file, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    md5.update(block)
+    return md5.hexdigest()

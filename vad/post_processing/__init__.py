@@ -1,0 +1,1 @@
+"""The detectors' scores, smoothed, calibrated, combined and decided on."""

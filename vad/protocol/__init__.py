@@ -1,0 +1,1 @@
+"""Who may see which frame: roles, folds of clips, fitting and scoring by them."""

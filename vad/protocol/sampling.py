@@ -1,0 +1,144 @@
+"""Who may see which frame: the balanced sample with its roles, after Table 1 of the paper that is reproduced.
+
+``data/sample.parquet`` holds one row per (role, clip, frame):
+
+- ``fit_all``: every frame of the training clips that are not held out; what temporal detectors are fitted on;
+- ``padim``: normal frames for PaDiM and SPADE; ``cam_reference``: normal frames for the mean CAM;
+- ``prototypes``: frames of both classes for detectors that learn from labels;
+- ``calibration``: stretches of held-out training clips, normal, seen by no fit: quantiles and false-alarm budgets;
+- ``test``: the frames that are scored and evaluated.
+
+``fold`` numbers the test clips' cross-fitting folds (whole clips); -1 marks training clips.
+"""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pydantic
+
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Protocol, Section
+
+log = logging.getLogger(__name__)
+
+SHORTEST_STRETCH = 100  # frames of a held-out clip that make its use worth while
+COLUMNS = ["clip", "frame", "label", "role", "fold"]
+
+
+class Params(Section):
+    """Section ``balance_sample``: sizes of the roles in frames."""
+
+    padim: int = pydantic.Field(ge=2)
+    cam_reference: int = pydantic.Field(ge=1)
+    prototypes_per_class: int = pydantic.Field(ge=1)
+    test_per_class: int = pydantic.Field(ge=1)
+    calibration: int = pydantic.Field(ge=10)
+    holdout: float = pydantic.Field(gt=0, lt=1)
+    folds: int = pydantic.Field(ge=2)
+
+
+def draw(index: pd.DataFrame, params: Params, protocol: Protocol, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Draw every role under ``protocol``.
+
+    Args:
+        index: clip, frame, scene, split, label of every stored frame.
+
+    Returns:
+        the sample (``COLUMNS``, sorted by role, clip and frame) and its summary: role, label, wanted, drawn.
+
+    Raises:
+        UserError: a split is empty, or a role that a fit needs stays empty.
+    """
+    rng = np.random.default_rng(seed)
+    index = index.sort_values(["clip", "frame"], ignore_index=True)
+    train, test = index[index["split"] == "train"], index[index["split"] == "test"]
+    if train.empty or test.empty:
+        raise UserError(
+            f"data.root has no {'training' if train.empty else 'test'} clip: see data/README.md for the layouts"
+        )
+    held_out, calibration = _held_out(train, params, rng)
+    fitting = train[~train["clip"].isin(held_out) & ~train.index.isin(calibration)].assign(fold=-1)
+    test = test.assign(fold=test["clip"].map(_folds(test, params.folds, rng)) if protocol == "clean" else 0)
+
+    roles: dict[str, list[tuple[pd.DataFrame, int | None]]] = {
+        "fit_all": [(fitting, None)],
+        "calibration": [(train.loc[calibration].assign(fold=-1), None)],
+    }
+    if protocol == "paper":
+        pool = _balanced(test, params.test_per_class, rng)
+        normal, abnormal = (pool[pool["label"] == label] for label in (0, 1))
+        roles["test"] = [(normal, params.test_per_class), (abnormal, params.test_per_class)]
+        roles["prototypes"] = [(normal, params.prototypes_per_class), (abnormal, params.prototypes_per_class)]
+        roles["padim"] = [(normal, params.padim)]
+        roles["cam_reference"] = [(normal, params.cam_reference)]
+    else:
+        roles["test"] = [(test, None)]
+        roles["padim"] = [(fitting, params.padim)]
+        roles["cam_reference"] = [(fitting, params.cam_reference)]
+        roles["prototypes"] = [(fitting, params.prototypes_per_class)]
+        if protocol == "clean":
+            normal, abnormal = (test[test["label"] == label] for label in (0, 1))
+            few = normal.sample(min(len(normal), params.prototypes_per_class), random_state=rng)
+            rest = fitting.sample(min(len(fitting), params.prototypes_per_class - len(few)), random_state=rng)
+            roles["prototypes"] = [
+                (pd.concat([few, rest]), params.prototypes_per_class),
+                (abnormal, params.prototypes_per_class),
+            ]
+    return _assemble(roles, protocol, rng)
+
+
+def _held_out(train: pd.DataFrame, params: Params, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
+    """Held-out training clips, scene by scene in turn, and the index labels of their calibration frames.
+
+    Each clip gives one contiguous stretch, so that smoothing and runs of alarms mean the same as in a test clip.
+    """
+    clips = train.groupby("clip", sort=True).agg(scene=("scene", "first"), frames=("frame", "size"))
+    if len(clips) == 1:  # a single clip: hold its end out
+        start = max(1, int(len(train) * (1 - params.holdout)))
+        return [], train.index[start:][: params.calibration].to_numpy()
+    order = clips.sample(frac=1, random_state=rng)
+    order = order.assign(turn=order.groupby("scene").cumcount()).sort_values(["turn", "scene"], kind="stable")
+    most = max(1, min(int(len(clips) * params.holdout), len(clips) - 1))
+    chosen = order.index[: min(most, max(1, params.calibration // SHORTEST_STRETCH))]
+    stretch = -(-params.calibration // len(chosen))  # rounded up
+    frames = train[train["clip"].isin(chosen)].groupby("clip").head(stretch)
+    return list(chosen), frames.index.to_numpy()
+
+
+def _folds(test: pd.DataFrame, folds: int, rng: np.random.Generator) -> dict[str, int]:
+    """Test clips dealt to folds, the clips with most abnormal frames first, so that each fold holds both classes."""
+    clips = test.groupby("clip", sort=True)["label"].mean()
+    order = clips.sample(frac=1, random_state=rng).sort_values(ascending=False, kind="stable").index
+    return {clip: position % min(folds, len(order)) for position, clip in enumerate(order)}
+
+
+def _balanced(test: pd.DataFrame, per_class: int, rng: np.random.Generator) -> pd.DataFrame:
+    """At most ``per_class`` frames of each label; both classes get the size of the smaller one."""
+    size = min(per_class, *(int((test["label"] == label).sum()) for label in (0, 1)))
+    return pd.concat([test[test["label"] == label].sample(size, random_state=rng) for label in (0, 1)])
+
+
+def _assemble(
+    roles: dict[str, list[tuple[pd.DataFrame, int | None]]], protocol: Protocol, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    parts, summary = [], []
+    for role, sources in roles.items():
+        drawn_rows = 0
+        for frames, wanted in sources:
+            size = len(frames) if wanted is None else min(wanted, len(frames))
+            drawn = frames if wanted is None else frames.sample(size, random_state=rng)
+            parts.append(drawn.assign(role=role))
+            drawn_rows += size
+            for label, group in drawn.groupby("label") if size else []:
+                summary.append({"role": role, "label": label, "wanted": wanted, "drawn": len(group)})
+            if wanted is not None and size < wanted:
+                log.info("%s: %d of %d frames wanted: the data has no more", role, size, wanted)
+        if drawn_rows == 0:
+            raise UserError(
+                f"balance_sample: no frame left for role '{role}' under protocol '{protocol}': "
+                "the data has too few clips, or its test clips hold only one class"
+            )
+    sample = pd.concat(parts)[COLUMNS].sort_values(["role", "clip", "frame"], ignore_index=True)
+    sample = sample.astype({"frame": np.int64, "label": np.int8, "fold": np.int8})
+    return sample, pd.DataFrame(summary, columns=["role", "label", "wanted", "drawn"]).astype({"wanted": "Int64"})

@@ -1,0 +1,111 @@
+"""One clip of campus-sim: its cast, and its frames drawn back to front."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from vad.simulation.actors import Actor
+from vad.simulation.backdrop import Backdrop, build, distance, paste, soften
+from vad.simulation.camera import Patch, Sprite, cast_shadow, rasterise
+from vad.simulation.crowd import ordinary, roomy
+from vad.simulation.events import EVENTS
+
+VISIBLE = 20  # an anomaly counts in a frame when more than so many of its pixels are seen
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a clip shall be: its name, scene (0-based), seed, picture size, length and (type, first frame) of events."""
+
+    name: str
+    scene: int
+    split: str
+    seed: tuple[int, ...]
+    size: tuple[int, int]
+    frames: int
+    events: tuple[tuple[str, int], ...] = ()
+
+
+@lru_cache(maxsize=8)
+def _backdrop(scene: int, width: int, height: int, seed: int) -> Backdrop:
+    return build(scene, width, height, seed)
+
+
+def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The clip's frames: (H, W, 3) uint8 BGR, and (H, W) uint8 with the number of the event that each pixel shows.
+
+    Events are numbered from 1 in the plan's order. An event seen by no more than ``VISIBLE`` pixels is left out.
+    """
+    cv2.setNumThreads(1)
+    scene = _backdrop(plan.scene, *plan.size, plan.seed[0])
+    rng = np.random.default_rng(np.random.SeedSequence(plan.seed))
+    actors = ordinary(scene, plan.frames, rng)
+    for number, (kind, start) in enumerate(plan.events, start=1):
+        actors += roomy(lambda n=number, k=kind, s=start: EVENTS[k](scene, n, s, plan.frames, rng), actors)
+    light = _drift(plan.frames, rng)
+    noise = _noise(plan.size, rng)
+    present = [scene.layout.within(*a.xy.T) & scene.camera.sees(a.xy, 0.16) for a in actors]
+    for frame in range(plan.frames):
+        image, owner = _draw(scene, [a for a, there in zip(actors, present, strict=True) if there[frame]], frame)
+        counts = np.bincount(owner.ravel(), minlength=len(plan.events) + 1)
+        for number in range(1, len(plan.events) + 1):
+            if 0 < counts[number] <= VISIBLE:
+                owner[owner == number] = 0
+        yield _sense(image, light[frame], noise, rng), owner
+
+
+def _draw(scene: Backdrop, actors: list[Actor], frame: int) -> tuple[np.ndarray, np.ndarray]:
+    camera, layout = scene.camera, scene.layout
+    sprites = [sprite for actor in actors for sprite in actor.sprites(frame)]
+    sprites = [_shaded(sprite, scene) for sprite in sprites if sprite.event >= 0]
+    shadow = np.zeros(scene.shade.shape, np.uint8)
+    for sprite in sprites:
+        cast_shadow(shadow, sprite, camera, layout.light)
+    shadow = cv2.multiply(soften(shadow, camera, layout.light), cv2.bitwise_not(scene.shade), scale=1 / 255)
+    ramp = np.arange(256, dtype=np.float32)[:, None] * (layout.light.shadow * np.array([0.9, 1.0, 1.06], np.float32))
+    table = (255 - ramp).astype(np.uint8)[None]
+    gain = cv2.LUT(cv2.cvtColor(shadow, cv2.COLOR_GRAY2BGR), table)
+    image = cv2.multiply(scene.image, gain, scale=1 / 255)
+    owner = np.zeros(shadow.shape, np.uint8)
+    layers: list[tuple[float, Patch, int]] = [(far, patch, 0) for far, patch in scene.occluders]
+    for sprite in sprites:
+        patch = rasterise(sprite, camera, layout.light)
+        if patch is not None:
+            layers.append((distance(camera, sprite.base), patch, sprite.event))
+    for _, patch, event in sorted(layers, key=lambda layer: -layer[0]):
+        paste(image, patch)
+        h, w = patch.image.shape[:2]
+        owner[patch.y : patch.y + h, patch.x : patch.x + w][patch.image[..., 3] > 127] = event
+    return cv2.multiply(image, scene.vignette, scale=1 / 255), owner
+
+
+def _shaded(sprite: Sprite, scene: Backdrop) -> Sprite:
+    (pixel,), _ = scene.camera.project(np.array([[*sprite.base, 0.0]]))
+    x = int(np.clip(pixel[0], 0, scene.camera.width - 1))
+    y = int(np.clip(pixel[1], 0, scene.camera.height - 1))
+    return Sprite(sprite.shapes, sprite.base, sprite.event, sprite.floor, scene.shade[y, x] / 255)
+
+
+def _drift(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """(T, 3) blue, green, red gains: the hour of the clip, slow clouds, the camera's white balance."""
+    t = np.arange(frames)
+    clouds = rng.uniform(0.01, 0.04) * np.sin(2 * np.pi * t / rng.uniform(120, 400) + rng.uniform(0, 6))
+    level = rng.uniform(0.93, 1.04) + clouds
+    return level[:, None] * (1 + rng.normal(0, 0.012, 3))
+
+
+def _noise(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A sheet of sensor noise larger than the picture; each frame takes another part of it."""
+    w, h = size
+    grain = rng.normal(0, 2.6, (h + 61, w + 61, 1)) + rng.normal(0, 1.1, (h + 61, w + 61, 3))
+    return np.round(grain).astype(np.int16)
+
+
+def _sense(image: np.ndarray, gain: np.ndarray, noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    h, w = image.shape[:2]
+    y, x = rng.integers(0, 62, 2)
+    exposed = cv2.multiply(image, (*gain.tolist(), 0.0))
+    return cv2.add(exposed, noise[y : y + h, x : x + w], dtype=cv2.CV_8U)
