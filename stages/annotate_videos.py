@@ -14,9 +14,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from vad.data.frames import FrameStore
+from vad.detectors.titles import check, title
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import UserError
-from vad.pipeline.names import check, title
 from vad.pipeline.results import read_json, read_table
 from vad.visualization import annotate, overlay, scale
 

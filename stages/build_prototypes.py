@@ -1,12 +1,20 @@
-"""Fit the semantic prototypes, once per fold, from the cached embeddings."""
+"""Fit the semantic prototypes from the cached embeddings: data/models/prototypes."""
 
-from vad.pipeline import stage
-from vad.protocol import fitting
+from vad.detectors import fitted, prototypes, registry
+from vad.pipeline import params, stage
+from vad.protocol.fitting import Plan
 
 
 def main() -> dict:
-    return fitting.fit("prototypes")
+    plan = Plan.of(registry.declared("prototypes"))
+    if reason := plan.why_not():
+        return fitted.stand_aside(plan, reason)
+    settings = params.section("prototypes", prototypes.Params)
+    states = {}
+    for fold in plan.folds:  # one of whole clips each: what is scored was never seen
+        states[fold.name] = prototypes.fit(plan.clips(fold.fit), settings, plan.seed)
+    return fitted.save(plan, settings, states)
 
 
 if __name__ == "__main__":
-    stage.run(main, name="fit_prototypes")  # the name under which its cost is reported
+    stage.run(main, name="fit@prototypes")

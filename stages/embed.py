@@ -6,23 +6,23 @@ import numpy as np
 import pandas as pd
 
 from vad.data.frames import FrameStore
-from vad.features import semantic
+from vad.detectors import registry
+from vad.features import encoders, semantic
 from vad.pipeline import artifacts, params, stage
 from vad.protocol.folds import select
 
 ROLES = ["prototypes", "calibration", "test"]
-USERS = ["prototypes", "zeroshot"]
 
 
 def main() -> dict:
     store = FrameStore()
-    if not params.any_runs(USERS) or not store.has_pixels:
+    if not registry.reading("embeddings") or not store.has_pixels:
         logging.info("no embeddings: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
         artifacts.save_arrays(semantic.EMBEDDINGS, semantic.arrays([], np.zeros((0, 1), np.float32)))
         return {"frames": 0}
     sample = pd.read_parquet("data/sample.parquet")
     wanted = sample.loc[sample["role"].isin(ROLES), ["clip", "frame"]].drop_duplicates()
-    encoder = semantic.load(params.section("encoder", semantic.Params))
+    encoder = encoders.load(params.section("encoder", semantic.Params))
     arrays = semantic.embed(select(store, wanted), encoder)
     artifacts.save_arrays(semantic.EMBEDDINGS, arrays)
     return {"frames": len(arrays["frame"])}

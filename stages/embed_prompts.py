@@ -1,26 +1,20 @@
 """Embed the zero-shot prompts with the text side of the encoder: the whole of the zero-shot detector's fit."""
 
-import logging
-
-from vad.data.frames import FrameStore
-from vad.detectors import zeroshot
-from vad.features import semantic
+from vad.detectors import fitted, registry, zeroshot
+from vad.features import encoders, semantic
 from vad.pipeline import params, stage
-from vad.protocol import fitting
+from vad.protocol.fitting import Plan
 
 
 def main() -> dict:
-    if reason := fitting.why_not("zeroshot", FrameStore()):
-        logging.info("zeroshot does not run: %s", reason)
-        fitting.save("zeroshot", {}, {"skipped": reason})
-        return {"frames": 0}
-    section = params.section("zeroshot", zeroshot.Params)
-    encoder = semantic.load(params.section("encoder", semantic.Params))
-    state = zeroshot.fit([], section, params.common().seed, encoder)
-    meta = {"frames": 0, "encoder": encoder.name, "prompts": section.prompts}
-    fitting.save("zeroshot", {"all": state}, meta)
-    return {"frames": 0}
+    plan = Plan.of(registry.declared("zeroshot"))
+    if reason := plan.why_not():
+        return fitted.stand_aside(plan, reason)
+    settings = params.section("zeroshot", zeroshot.Params)
+    encoder = encoders.load(params.section("encoder", semantic.Params))
+    states = {fold.name: zeroshot.fit([], settings, plan.seed, encoder) for fold in plan.folds}
+    return fitted.save(plan, settings, states, encoder_name=encoder.name)
 
 
 if __name__ == "__main__":
-    stage.run(main, name="fit_zeroshot")  # the name under which its cost is reported
+    stage.run(main, name="fit@zeroshot")

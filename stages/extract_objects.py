@@ -7,6 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from vad.data.frames import DATA, Clip, FrameStore
+from vad.detectors import registry
 from vad.perception import detection
 from vad.perception.flow import spread
 from vad.perception.scene import Scene, by_scene
@@ -14,13 +15,12 @@ from vad.pipeline import artifacts, params, stage
 from vad.protocol.folds import fit_clips, select
 
 OUT = DATA / "objects"
-USERS = ["objects", "object_ae", "tracks"]
 RUN = 60  # consecutive frames of the training clips that are looked at together: long enough to be linked to tracks
 
 
 def main() -> dict:
     store = FrameStore()
-    if not params.any_runs(USERS) or not store.has_pixels:
+    if not (registry.reading("objects") or registry.reading("tracks")) or not store.has_pixels:
         logging.info("no objects: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
         with artifacts.replacing(OUT) as folder:
             folder.mkdir()

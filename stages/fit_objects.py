@@ -1,12 +1,22 @@
-"""Fit the densities of normal objects."""
+"""Fit the densities of normal objects: data/models/objects."""
 
-from vad.pipeline import stage
-from vad.protocol import fitting
+from vad.detectors import fitted, objects, registry
+from vad.features import backbones
+from vad.pipeline import params, stage
+from vad.protocol.fitting import Plan
 
 
 def main() -> dict:
-    return fitting.fit("objects")
+    plan = Plan.of(registry.declared("objects"))
+    if reason := plan.why_not():
+        return fitted.stand_aside(plan, reason)
+    settings = params.section("objects", objects.Params)
+    backbone = backbones.load(params.section("backbone", backbones.Params))
+    states = {}
+    for fold in plan.folds:
+        states[fold.name] = objects.fit(plan.clips(fold.fit), settings, plan.seed, backbone)
+    return fitted.save(plan, settings, states, backbone)
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    stage.run(main, name="fit@objects")

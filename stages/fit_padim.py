@@ -1,12 +1,22 @@
 """Fit PaDiM's Gaussians on the sampled normal frames: data/models/padim."""
 
-from vad.pipeline import stage
-from vad.protocol import fitting
+from vad.detectors import fitted, padim, registry
+from vad.features import backbones
+from vad.pipeline import params, stage
+from vad.protocol.fitting import Plan
 
 
 def main() -> dict:
-    return fitting.fit("padim")
+    plan = Plan.of(registry.declared("padim"))
+    if reason := plan.why_not():
+        return fitted.stand_aside(plan, reason)
+    settings = params.section("padim", padim.Params)
+    backbone = backbones.load(params.section("backbone", backbones.Params))
+    states = {}
+    for fold in plan.folds:
+        states[fold.name] = padim.fit(plan.clips(fold.fit), settings, plan.seed, backbone)
+    return fitted.save(plan, settings, states, backbone)
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    stage.run(main, name="fit@padim")

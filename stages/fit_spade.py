@@ -1,12 +1,22 @@
 """Store SPADE's features of the sampled normal frames: data/models/spade."""
 
-from vad.pipeline import stage
-from vad.protocol import fitting
+from vad.detectors import fitted, registry, spade
+from vad.features import backbones
+from vad.pipeline import params, stage
+from vad.protocol.fitting import Plan
 
 
 def main() -> dict:
-    return fitting.fit("spade")
+    plan = Plan.of(registry.declared("spade"))
+    if reason := plan.why_not():
+        return fitted.stand_aside(plan, reason)
+    settings = params.section("spade", spade.Params)
+    backbone = backbones.load(params.section("backbone", backbones.Params))
+    states = {}
+    for fold in plan.folds:
+        states[fold.name] = spade.fit(plan.clips(fold.fit), settings, plan.seed, backbone)
+    return fitted.save(plan, settings, states, backbone)
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    stage.run(main, name="fit@spade")

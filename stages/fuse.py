@@ -5,16 +5,15 @@ were skipped, data/manifest.csv, data/sample.parquet. Out: data/fused.parquet, a
 per fold, what each detector adds, and why detectors were skipped.
 """
 
-import json
 import logging
 import sys
-from pathlib import Path
 
 import pandas as pd
 
 from vad.data.frames import DATA, FrameStore
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import UserError
+from vad.pipeline.results import why_skipped
 from vad.post_processing import fused, fusion, temporal
 
 logger = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ def main() -> dict:
         if (scores["role"] == "test").any():
             tables[name] = fused.detector_rows(name, fused.numbered(scores, sample), fps, scenes, smoothing)
         else:
-            skipped[name] = _reason(name)
+            skipped[name] = why_skipped(name) or "no test frame scored"
     if not tables:
         whys = {why: ", ".join(name for name in skipped if skipped[name] == why) for why in skipped.values()}
         reasons = "; ".join(f"{names}: {why}" for why, names in whys.items())
@@ -59,13 +58,6 @@ def main() -> dict:
     for fold, choice in summary["chosen"].items():
         logger.info("fold %s: %s of %s", fold, choice["rule"], ", ".join(choice["weights"]) or "all")
     return {"frames": len(panel.keys)}
-
-
-def _reason(name: str) -> str:
-    meta = Path(DATA / "models" / name / "meta.json")
-    return (
-        json.loads(meta.read_text()).get("skipped", "no test frame scored") if meta.exists() else "no test frame scored"
-    )
 
 
 def _described(rule: fusion.Rule, members: list[str]) -> dict:

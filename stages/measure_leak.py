@@ -8,7 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from vad.data.frames import Clip, FrameStore
-from vad.detectors import prototypes
+from vad.detectors import prototypes, registry
 from vad.evaluation import leak
 from vad.features.semantic import with_embeddings
 from vad.metrics import measures
@@ -21,7 +21,7 @@ OUT = "data/leak.json"
 
 def main() -> dict:
     store, seed = FrameStore(), params.common().seed
-    if reason := fitting.why_not("prototypes", store):
+    if reason := fitting.why_not(registry.declared("prototypes"), store):
         logging.info("prototypes do not run: %s", reason)
         artifacts.save_json(OUT, {})
         return {"frames": 0}

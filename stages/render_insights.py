@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from vad.data.frames import FrameStore
+from vad.detectors.fitted import Fitted, load_fitted
 from vad.pipeline import artifacts, params, stage
-from vad.pipeline.results import read_table
+from vad.pipeline.results import MODELS, read_table, why_skipped
 from vad.visualization import pictures, scene_pictures, style
 
 FOLDER = Path("plots/insights")
-MODELS = Path("data/models")
 
 
 def main() -> dict:
@@ -34,44 +34,39 @@ def draw_views(store: FrameStore, section, folder: Path) -> None:
 
 def draw_cams(store: FrameStore, section, folder: Path) -> None:
     """Class activation maps of an ordinary and of the most unusual frame, where Grad-CAM ran."""
-    if not (state := fitted("gradcam")):
+    if not (model := fitted("gradcam")):
         return
-    from vad.detectors import gradcam
-    from vad.features import backbones
     from vad.visualization import cam_pictures  # PyTorch takes seconds to load
 
     shown = cam_pictures.examples(
         pd.read_parquet("data/scores/gradcam.parquet"), [clip for clip in store.clips() if clip.path]
     )
     if shown:
-        backbone = backbones.load(params.section("backbone", backbones.Params))
-        settings = params.section("gradcam", gradcam.Params)
-        cam_pictures.draw(state, settings, backbone, shown, section.opacity, folder / "cams", section.dpi)
+        state, settings = model.states["all"], model.settings
+        cam_pictures.draw(state, settings, model.backbone, shown, section.opacity, folder / "cams", section.dpi)
 
 
 def draw_windows(store: FrameStore, section, folder: Path) -> None:
     """What the spatio-temporal autoencoder makes of a normal window and of the most abnormal one, where it ran."""
-    if not (state := fitted("stae")):
+    if not (model := fitted("stae")):
         return
-    from vad.detectors.stae import detector as stae
     from vad.visualization import stae_pictures
 
     shown = stae_pictures.examples(
         pd.read_parquet("data/scores/stae.parquet"), [clip for clip in store.clips() if clip.path]
     )
     if shown:
-        detector = stae.Detector(state, params.section("stae", stae.Params))
-        stae_pictures.draw(detector, shown, folder / "stae", section.dpi)
+        stae_pictures.draw(model.detector(), shown, folder / "stae", section.dpi)
 
 
-def fitted(name: str) -> dict:
-    """The state of a detector that is fitted once; empty where it did not run. PyTorch goes on with one thread."""
-    if not (MODELS / name / "all.safetensors").exists():
-        return {}
+def fitted(name: str) -> Fitted | None:
+    """A fitted detector; None where it did not run. PyTorch goes on with one thread."""
+    if why_skipped(name):
+        return None
     import torch
 
     torch.set_num_threads(1)  # sums in one order, the same bytes
-    return artifacts.load_state(MODELS / name)[0]["all"]
+    return load_fitted(MODELS / name)
 
 
 if __name__ == "__main__":

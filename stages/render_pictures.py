@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from vad.data.frames import FrameStore
+from vad.detectors.titles import check, ordered
 from vad.pipeline import artifacts, params, stage
-from vad.pipeline.names import check, ordered
 from vad.pipeline.results import read_json
 from vad.visualization import panels, pictures, scale, style, timelines
 

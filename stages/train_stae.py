@@ -1,12 +1,20 @@
-"""Train the spatio-temporal autoencoder on the training clips; an interrupted training goes on where it was."""
+"""Train the spatio-temporal autoencoder; an interrupted training goes on where it was: data/models/stae."""
 
-from vad.pipeline import stage
-from vad.protocol import fitting
+from vad.detectors import fitted, registry, stae
+from vad.pipeline import params, stage
+from vad.protocol.fitting import Plan
 
 
 def main() -> dict:
-    return fitting.fit("stae")
+    plan = Plan.of(registry.declared("stae"))
+    if reason := plan.why_not():
+        return fitted.stand_aside(plan, reason)
+    settings = params.section("stae", stae.Params)
+    states = {}
+    for fold in plan.folds:
+        states[fold.name] = stae.fit(plan.clips(fold.fit), settings, plan.seed)
+    return fitted.save(plan, settings, states)
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    stage.run(main, name="fit@stae")

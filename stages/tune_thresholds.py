@@ -4,7 +4,6 @@ In: data/fused.parquet, data/manifest.csv. Out: data/thresholds.json: rule, merg
 and fold the threshold on the calibrated scale (see vad.post_processing.thresholds.tune).
 """
 
-import json
 import logging
 
 from vad.data.frames import DATA, FrameStore
@@ -32,9 +31,7 @@ def main() -> dict:
         "per_scene": settings.per_scene,
         "detectors": tuned,
     }
-    # Not artifacts.save_json, which rounds to 6 decimals: calibrated scores crowd below 1.
-    with artifacts.replacing(DATA / "thresholds.json") as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n")
+    artifacts.save_json(DATA / "thresholds.json", values, digits=None)  # calibrated scores crowd below 1
     return {"detectors": len(tuned)}
 
 

@@ -5,31 +5,31 @@ import logging
 
 import pandas as pd
 
-from vad.data.frames import FrameStore
-from vad.detectors import zeroshot
+from vad.detectors import fitted, registry, zeroshot
 from vad.evaluation import segments
 from vad.metrics import measures
 from vad.pipeline import artifacts, params, stage
-from vad.protocol import fitting, sampling
+from vad.pipeline.results import MODELS, why_skipped
+from vad.protocol import sampling
+from vad.protocol.fitting import Plan
 
 FOLDER = "data/zeroshot"
 
 
 def main() -> dict:
-    states, meta = artifacts.load_state(fitting.MODELS / "zeroshot")
-    sample = pd.read_parquet(fitting.SAMPLE)
-    if reason := meta.get("skipped") or fitting.why_blind("zeroshot", FrameStore(), sample):
+    if reason := why_skipped("zeroshot"):
         logging.info("zeroshot does not run: %s", reason)
         with artifacts.replacing(FOLDER) as folder:
             folder.mkdir()
             artifacts.save_json(folder / "levels.json", {"skipped": reason})
         return {"frames": 0}
     section, common = params.section("segments", segments.Params), params.common()
-    frames = scored_frames(zeroshot.Detector(states["all"], params.section("zeroshot", zeroshot.Params)), sample)
+    model = fitted.load_fitted(MODELS / "zeroshot")
+    frames = scored_frames(model.detector(), Plan.of(registry.declared("zeroshot")))
     levels, thresholds = segments.decide(frames, section, common.protocol)
     folds = params.section("balance_sample", sampling.Params).folds
     gain = segments.f1_leak(frames, section, folds, params.section("evaluation", measures.Params), common.seed)
-    names = pd.Series(meta["prompts"])
+    names = pd.Series(model.settings.prompts)
     with artifacts.replacing(FOLDER) as folder:
         folder.mkdir()
         for level in dataclasses.fields(levels):
@@ -42,10 +42,10 @@ def main() -> dict:
     return {"frames": len(levels.frames)}
 
 
-def scored_frames(detector: zeroshot.Detector, sample: pd.DataFrame) -> pd.DataFrame:
+def scored_frames(detector: zeroshot.Detector, plan: Plan) -> pd.DataFrame:
     """clip, frame, role, fold, label, score, prompt (its number) of the test and calibration frames."""
+    sample = plan.sample
     sample = sample[sample["role"].isin(["test", "calibration"])].sort_values(["clip", "frame"], ignore_index=True)
-    clips = fitting.clips_of(zeroshot, FrameStore(), sample)
     rows = [
         pd.DataFrame(
             {
@@ -55,7 +55,7 @@ def scored_frames(detector: zeroshot.Detector, sample: pd.DataFrame) -> pd.DataF
                 "prompt": detector.similarity(clip.embeddings).argmax(axis=1),
             }
         )
-        for clip in clips
+        for clip in plan.clips(sample)
     ]
     return sample.merge(pd.concat(rows), on=["clip", "frame"])
 

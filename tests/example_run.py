@@ -185,7 +185,7 @@ def _write_extras(root: Path, detectors: list[str]) -> None:
         won = {"prompt": ["a person riding a bicycle", "an empty walkway"], "role": "test", "label": [1, 0]}
         pd.DataFrame(won).to_csv(root / "data/zeroshot/segments.csv", index=False)
     for name in detectors:
-        for stage, seconds in ((f"fit_{name}", 21.4), (f"score@{name}", 8.2)):
+        for stage, seconds in ((f"fit@{name}", 21.4), (f"score@{name}", 8.2)):
             record = {"stage": stage, "seconds": seconds, "peak_mib": 640, "machine": "x86_64, 2 CPUs", "frames": 480}
             _dump(root / f"data/timings/{stage}.json", record)
     pd.DataFrame({"clip": ["01_0001"], "frame": [7], "problem": ["upside_down"], "action": ["flipped"]}).to_csv(

@@ -64,7 +64,7 @@ def test_same_content_same_bytes(tmp_path):
 def test_state_comes_back_as_it_was(tmp_path):
     state = {"0": {"w": np.arange(6, dtype=np.float32).reshape(2, 3).T, "rate": np.float64(2.5)}}
     artifacts.save_state(tmp_path / "m", state, {"frames": np.int64(3)})
-    states, meta = artifacts.load_state(tmp_path / "m")
+    states, meta, _ = artifacts.load_state(tmp_path / "m")
     np.testing.assert_array_equal(states["0"]["w"], state["0"]["w"])
     assert float(states["0"]["rate"]) == 2.5  # scalars stay scalars
     assert meta == {"frames": 3}

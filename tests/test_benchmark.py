@@ -16,7 +16,7 @@ from vad.benchmark.speeds import BARE, Row
 from vad.benchmark.table import Bar
 from vad.benchmark.work import Bench
 from vad.data.frames import FrameStore
-from vad.features import semantic
+from vad.features import encoders
 from vad.pipeline import artifacts, stage
 from vad.pipeline.errors import UserError
 
@@ -120,7 +120,7 @@ def test_every_row_is_measured_and_leaves_the_store_alone(monkeypatch, capsys, s
     before = sorted(store.folder.rglob("*"))
     monkeypatch.setattr(speeds.best_seconds, "__defaults__", (1,))
     monkeypatch.setattr(work, "SMALL", (160, 120))
-    monkeypatch.setattr(semantic, "load", lambda settings: Encoder())
+    monkeypatch.setattr(encoders, "load", lambda settings: Encoder())
     monkeypatch.setattr(memory, "MANY", 100)
     monkeypatch.setattr(script, "peak", lambda folder, frames: 100.0 + frames)
     run(monkeypatch, "--frames", "40", "--json", "out.json")

@@ -6,7 +6,7 @@ import pytest
 import skimage.data
 import sklearn.datasets
 
-from vad.features import conse, semantic
+from vad.features import conse, encoders, semantic
 from vad.pipeline.errors import UserError
 
 PARAMS = semantic.Params(
@@ -27,7 +27,7 @@ def shipped(name: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def encoder() -> semantic.Encoder:
-    return semantic.load(PARAMS)
+    return encoders.load(PARAMS)
 
 
 def test_right_caption_first_for_real_pictures(encoder):
@@ -58,7 +58,7 @@ def test_vectors_are_unit_rows_of_the_named_dimension(encoder):
 
 
 def test_an_unknown_backbone_names_the_encoders_own_key():
-    encoder = semantic.load(PARAMS.model_copy(update={"backbone": "resnet"}))
+    encoder = encoders.load(PARAMS.model_copy(update={"backbone": "resnet"}))
     with pytest.raises(UserError, match=r"encoder\.backbone = 'resnet' is unknown; choose from"):
         encoder.encode_images(np.zeros((1, 8, 8, 3), np.uint8))
 

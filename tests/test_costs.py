@@ -2,10 +2,10 @@ from vad.pipeline.results import Known
 from vad.report.costs import cost, costs
 
 TIMINGS = {
-    "train_object_ae": Known(seconds=60.0, frames=3000, peak_mib=900),
+    "fit@object_ae": Known(seconds=60.0, frames=3000, peak_mib=900),
     "extract_objects": Known(seconds=30.0, frames=1000, peak_mib=400),
     "score@object_ae": Known(seconds=4.0, frames=2000, peak_mib=700),
-    "fit_padim": Known(seconds=9.0, frames=0, peak_mib=100),
+    "fit@padim": Known(seconds=9.0, frames=0, peak_mib=100),
 }
 
 

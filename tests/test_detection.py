@@ -42,7 +42,7 @@ def test_frame_scores_are_maxima_and_zero_without_objects(tmp_path):
 
 def test_objects_that_were_not_extracted_are_named(tmp_path):
     with pytest.raises(UserError, match="extract_objects"):
-        detection.read(squares.clip(tmp_path, "a", 1.0, frames=2))
+        detection.with_objects([squares.clip(tmp_path, "a", 1.0, frames=2)], tmp_path / "objects")
 
 
 def test_cut_out_stays_in_the_image():

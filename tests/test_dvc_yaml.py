@@ -1,4 +1,4 @@
-"""dvc.yaml says what the code does: stages list the files that they compute with, detectors have their entries."""
+"""dvc.yaml says what the code does: stages list the code that they compute with, detectors have their entries."""
 
 import re
 from pathlib import Path
@@ -6,52 +6,75 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vad.pipeline import imports
+from tests import imports
+from vad.detectors import registry
 
 ROOT = Path(__file__).parent.parent
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 DETECTORS = PIPELINE["vars"][0]["detector"]
-STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()}
-# Loaded only where a detector asks for them, and then listed by that detector's stages.
-ON_DEMAND = frozenset({"backbones", "encoders/semantic"})
+# They read, write and report, and compute nothing.
+PLUMBING = ("vad/pipeline/", "vad/detectors/registry.py", "vad/protocol/declaration.py")
 
 
-def computes_with(script: Path) -> set[str]:
-    """Modules behind a stage script; of the generic detector code only what the script's own detector brings."""
-    found = imports.closure(script, stop=frozenset({"harness/detectors"}))
-    if "harness/detectors" in found:
-        registry = imports.direct(imports.PACKAGE / "harness" / "detectors.py") - ON_DEMAND
-        found |= registry.union(*(imports.closure(imports.PACKAGE / f"{name}.py") for name in registry))
-        if fitted := re.search(r"detectors\.fit\(\"(\w+)\"", script.read_text()):
-            found |= {fitted[1]} | imports.closure(imports.PACKAGE / f"{fitted[1]}.py")
+def stages() -> dict[str, dict]:
+    """Every stage by its name, those of the detectors spelled out."""
+    found = {}
+    for name, stage in PIPELINE["stages"].items():
+        if "foreach" not in stage:
+            found[name] = stage
+            continue
+        for key, item in DETECTORS.items():
+            text = yaml.safe_dump(stage["do"]).replace("${key}", key)
+            found[f"{name}@{key}"] = yaml.safe_load(re.sub(r"\$\{item\.(\w+)\}", lambda m, i=item: i[m[1]], text))
     return found
 
 
-def dependencies(script: Path) -> set[str]:
-    """What a stage lists of vad: files of its top level, and of its packages the whole folder."""
-    return {f"vad/{package}" if inside else f"vad/{package}.py" for package, _, inside in
-            (module.partition("/") for module in computes_with(script))}  # fmt: skip
+STAGES = stages()
+
+
+def listed(stage: dict) -> list[str]:
+    """The stage's dependencies."""
+    return [str(dep) for dep in stage["deps"]]
+
+
+def computes_with(name: str) -> set[str]:
+    """Source files of vad behind a stage: what its script imports, and what the detector that it names imports."""
+    script = STAGES[name]["cmd"].split()[2]
+    found = imports.behind(script)
+    if "@" in name:
+        found |= imports.behind(f"vad.detectors.{name.partition('@')[2]}")
+    files = {imports.file(module) for module in found}
+    return {file for file in files if not file.startswith(PLUMBING) and (ROOT / file).read_text().count("\n") > 1}
+
+
+def covers(dep: str, file: str) -> bool:
+    return file == dep or file.startswith(f"{dep}/")
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_lists_its_script_and_the_code_it_computes_with(name):
-    stage = STAGES[name]
-    script = Path(stage["cmd"].split()[2].replace(".", "/") + ".py")
-    listed = {str(dep) for dep in stage["deps"]}
-    wanted = {str(script)} | dependencies(ROOT / script)
-    assert wanted - listed == set()
-    unused = {dep for dep in listed if dep.startswith(("vad/", "stages/")) and "$" not in dep} - wanted
-    assert unused == set()
+    deps = listed(STAGES[name])
+    assert STAGES[name]["cmd"].split()[2].replace(".", "/") + ".py" in deps
+    assert {file for file in computes_with(name) if not any(covers(dep, file) for dep in deps)} == set()
 
 
-def test_every_detector_has_its_entry_switch_parameters_and_fit():
-    made = {out for stage in STAGES.values() for out in stage["outs"] if isinstance(out, str)}
-    assert set(DETECTORS) == set(PARAMS["detectors"])
-    for name in DETECTORS:
+@pytest.mark.parametrize("stage", PIPELINE["stages"])
+def test_a_stage_lists_no_code_that_it_does_not_compute_with(stage):
+    """Of a stage of every detector, what no detector's instance uses."""
+    instances = [name for name in STAGES if name.partition("@")[0] == stage]
+    used = set().union(*(computes_with(name) for name in instances))
+    code = {dep for name in instances for dep in listed(STAGES[name]) if dep.startswith("vad/")}
+    assert {dep for dep in code if not any(covers(dep, file) for file in used)} == set()
+
+
+def test_every_detector_has_its_entry_switch_and_parameters():
+    assert set(DETECTORS) == set(PARAMS["detectors"]) == set(registry.names())
+    for name, entry in DETECTORS.items():
         assert name in PARAMS
-        assert f"data/models/{name}" in made
-        assert (ROOT / "report" / "methods" / f"{name}.tex.j2").exists()
+        assert (ROOT / "stages" / f"{entry['fit']}.py").exists()
+        reads = {re.sub(r"\..*|linked_", "", entry[key]) for key in ("reads", "and")}
+        assert reads == set(registry.declared(name).reads)
 
 
 def test_raw_data_is_never_an_output():

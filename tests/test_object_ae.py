@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,13 +18,11 @@ FOUND = detection.Params(detector="foreground", height=240, window=0.5, max_fit_
 @pytest.fixture
 def clip(tmp_path):
     clip = squares.clip(tmp_path, "a", 2.0)
-    detection.path(clip).parent.mkdir()
-    detection.detect(clip, Scene.learn([clip], 240), FOUND).to_parquet(detection.path(clip))
-    return clip
+    return replace(clip, objects=detection.detect(clip, Scene.learn([clip], 240), FOUND))
 
 
 def test_views_are_the_crop_and_its_changes(clip):
-    table = detection.read(clip)
+    table = detection.objects_of(clip)
     table = table[table["frame"] == 20]
     gray, before, after = object_ae.views(clip, table, PARAMS)[0].astype(int)
     assert gray.mean() > 100  # the bright square

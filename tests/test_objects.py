@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,10 +29,7 @@ def params(*attributes):
 
 
 def extracted(clip, scene):
-    folder = detection.path(clip).parent
-    folder.mkdir(exist_ok=True)
-    detection.detect(clip, scene, FOUND).to_parquet(detection.path(clip))
-    return clip
+    return replace(clip, objects=detection.detect(clip, scene, FOUND))
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_surprises_of_the_attributes_add_up(scene_and_clips):
     _, clips = scene_and_clips
     settings = params("speed", "shape", "place", "appearance")
     detector = objects.Detector(objects.fit(clips, settings, 0, Colours()), settings, Colours())
-    table = detection.read(clips[0])
+    table = detection.objects_of(clips[0])
     each = detector.surprises(clips[0], table)
     assert set(each) == {"speed", "shape", "place", "appearance"}
     expected = sum(each.values())[(table["frame"] == 10).to_numpy()].max()

@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans
 
 from vad.data.frames import Clip
 from vad.detectors import prototypes, zeroshot
-from vad.features import openclip, semantic
+from vad.features import encoders, openclip, semantic
 from vad.pipeline.errors import UserError
 
 TINY = {
@@ -67,7 +67,7 @@ def direct(checkpoint, images):
 
 @pytest.fixture(scope="module")
 def encoder(checkpoint) -> semantic.Encoder:
-    return semantic.load(encoder_params(pretrained=str(checkpoint)))
+    return encoders.load(encoder_params(pretrained=str(checkpoint)))
 
 
 def clip_of(x: np.ndarray, labels: np.ndarray) -> Clip:
@@ -104,7 +104,7 @@ def test_prototype_scores_equal_those_from_open_clips_vectors(encoder, direct, i
 
 
 def test_five_crops_average_unit_vectors(checkpoint, encoder, images):
-    five = semantic.load(encoder_params(pretrained=str(checkpoint), crops=5)).encode_images(images)
+    five = encoders.load(encoder_params(pretrained=str(checkpoint), crops=5)).encode_images(images)
     views = [encoder.encode_images(np.ascontiguousarray(view)) for view in semantic.views(images, 5)]
     np.testing.assert_allclose(five, semantic.unit(np.mean(views, axis=0)), atol=1e-5)
 
@@ -114,7 +114,7 @@ def test_the_papers_names_fail_offline_with_one_clear_line(monkeypatch, tmp_path
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     started = time.perf_counter()
     with pytest.raises(UserError) as raised:
-        semantic.load(encoder_params(model="ViT-B-32", pretrained="openai"))
+        encoders.load(encoder_params(model="ViT-B-32", pretrained="openai"))
     line = str(raised.value)
     assert "\n" not in line
     assert all(part in line for part in ("ViT-B-32", "openai", "huggingface.co", "encoder.name=conse"))
@@ -131,7 +131,7 @@ def test_the_papers_names_fail_offline_with_one_clear_line(monkeypatch, tmp_path
 )
 def test_wrong_names_are_refused_with_the_right_ones(checkpoint, values, message):
     with pytest.raises(UserError, match=message):
-        semantic.load(encoder_params(**values))
+        encoders.load(encoder_params(**values))
 
 
 def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(checkpoint, tmp_path):

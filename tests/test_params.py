@@ -70,7 +70,6 @@ def test_a_missing_file_says_how_to_get_it_back(tmp_path):
 @pytest.mark.parametrize(
     ("detectors", "line"),
     [
-        ("{padim: true, padmi: true}", r"detectors\.padmi is not a detector; choose from padim$"),
         ("{padim: ja}", r"detectors\.padim = 'ja': should be true or false"),
         ("[padim]", r"detectors must hold 'name: true' or 'name: false'"),
     ],
@@ -79,9 +78,3 @@ def test_switches_name_detectors_and_are_true_or_false(tmp_path, detectors, line
     assert params.switches(write(tmp_path, "detectors: {padim: true, stae: false}\n")) == {"padim": True, "stae": False}
     with pytest.raises(UserError, match=line):
         params.switches(write(tmp_path, f"detectors: {detectors}\n"))
-
-
-def test_what_only_switched_off_detectors_look_at_is_not_made(tmp_path):
-    path = write(tmp_path, "detectors: {padim: true, stae: false}\n")
-    assert params.any_runs(["stae", "padim"], path)
-    assert not params.any_runs(["stae", "tracks"], path)

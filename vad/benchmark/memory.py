@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vad.benchmark import footage
 from vad.benchmark.table import Bar, Figure, absent
 from vad.data.frames import Clip, FrameStore
-from vad.detectors import padim
+from vad.detectors import padim, registry
 from vad.features import backbones
 from vad.pipeline import params
 from vad.pipeline.errors import UserError
@@ -64,7 +64,7 @@ def figures(store: FrameStore, clips: Sequence[Clip], peak: Callable[[int], floa
     names = [f"padim fit peak, {frames} frames" for frames in (FEW, MANY)]
     scenes, total = len({clip.scene for clip in clips}), sum(len(clip.frames) for clip in clips)
     reason = f"it needs {MANY} training frames, and there are {total}" if total < MANY else None
-    if reason := fitting.why_not("padim", store) or reason:
+    if reason := fitting.why_not(registry.declared("padim"), store) or reason:
         return [absent(names[1], reason, BAR)]
     try:
         few, many = (peak(frames) for frames in tqdm((FEW, MANY), desc="peak memory", unit="fit"))

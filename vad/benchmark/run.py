@@ -16,6 +16,7 @@ from vad.benchmark.speeds import quiet
 from vad.benchmark.table import Figure, absent
 from vad.benchmark.work import Bench
 from vad.data.frames import FrameStore
+from vad.detectors import registry, tracks
 from vad.pipeline import params, stage
 from vad.pipeline.errors import UserError
 from vad.protocol import fitting
@@ -53,20 +54,20 @@ def measure(store: FrameStore, frames: int, peak: Callable[[int], float]) -> tup
 def track_seconds(store: FrameStore) -> Figure:
     """Seconds to fit all training clips' person tracks and to score all test clips', once."""
     name = "tracks fit and score"
-    if reason := fitting.why_not("tracks", store):
+    if reason := fitting.why_not(registry.declared("tracks"), store):
         return absent(name, reason)
-    module, section = fitting.module("tracks"), params.section("tracks", fitting.module("tracks").Params)
+    section = params.section("tracks", tracks.Params)
     training, test = (fitting.with_tracks(store.clips(split), store) for split in ("train", "test"))
     with tqdm(total=len(training) + len(test), desc="tracks", unit="clip") as bar:
         started = time.perf_counter()
         try:
             with quiet():
-                state = module.fit(training, section, params.common().seed)
+                state = tracks.fit(training, section, params.common().seed)
         except UserError as error:
             return absent(name, str(error))
         fitted = time.perf_counter()
         bar.update(len(training))
-        detector = module.Detector(state, section)
+        detector = tracks.Detector(state, section)
         for clip in test:
             detector.score(clip)
             bar.update()

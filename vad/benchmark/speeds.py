@@ -18,6 +18,7 @@ from tqdm import tqdm
 from vad.benchmark import work
 from vad.benchmark.table import Bar, Figure, absent
 from vad.data.frames import FrameStore
+from vad.detectors import registry
 from vad.features import backbones, semantic
 from vad.pipeline import params
 from vad.pipeline.errors import UserError
@@ -25,8 +26,7 @@ from vad.protocol import fitting
 
 ROUNDS = 3
 SMALL = "frames of {}x{}".format(*work.SMALL)
-STAE = f"{SMALL}; network trained for one step only: the cost is the same"
-BACKBONE_BAR, CAM_BAR, SMALL_BAR = Bar(">=", 0.6, "ratio"), Bar(">=", 0.25, "ratio"), Bar(">=", 60, "figure")
+ENCODER_BAR = Bar(">=", 0.6, "ratio")
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,20 @@ BARE = Row("bare backbone forward", None, work.bare, remark="frames read and res
 
 
 def rows() -> list[Row]:
-    """What is timed, the bare backbone first."""
-    return [
-        BARE,
-        Row("padim fit", "padim", work.fit("padim"), bar=BACKBONE_BAR),
-        Row("padim score", "padim", work.score("padim"), bar=BACKBONE_BAR),
-        _embed(),
-        Row("gradcam score", "gradcam", work.score("gradcam"), bar=CAM_BAR),
-        Row("spade score", "spade", work.score("spade")),
-        Row("motion score", "motion", work.score_small("motion"), False, SMALL_BAR, SMALL),
-        Row("stae score", "stae", work.score_small("stae"), False, SMALL_BAR, STAE),
-        Row("objects found", "objects", work.find_objects, False, remark=SMALL),
-        Row("objects score", "objects", work.score_objects, False, remark=f"{SMALL}; after they are found"),
-    ]
+    """What is timed: the bare backbone, what each detector declares, and what several detectors share."""
+    own = [_row(name, what) for name in registry.names() for what in registry.declared(name).benchmark]
+    return [BARE, *own, _embed(), Row("objects found", "objects", work.find_objects, False, remark=SMALL)]
+
+
+def _row(name: str, what: str) -> Row:
+    declared = registry.declared(name)
+    bar = Bar.parse(text) if (text := declared.benchmark[what]) else None
+    full = declared.needs_backbone and "objects" not in declared.reads
+    remarks = [SMALL] * (not full) + ["after the objects are found"] * ("objects" in declared.reads)
+    remarks += ["network trained for one step only: the cost is the same"] * (name in work.QUICK)
+    return Row(
+        f"{name} {what}", name, {"fit": work.fit, "score": work.score}[what](name), full, bar, "; ".join(remarks)
+    )
 
 
 def _embed() -> Row:
@@ -74,7 +75,7 @@ def _embed() -> Row:
         "conse", backbone.name, backbone.image_size, 1, None,
     )  # fmt: skip
     if same:
-        return Row("embed", None, work.embed, bar=BACKBONE_BAR)
+        return Row("embed", None, work.embed, bar=ENCODER_BAR)
     return Row("embed", None, work.embed, remark="not through the bare backbone: not judged")
 
 
@@ -82,7 +83,7 @@ def speeds(bench: work.Bench, store: FrameStore) -> list[Figure]:
     """Every row's frames per second; a row that cannot be prepared says why."""
     timed, missing = {}, {}
     for row in tqdm(rows(), desc="prepare", unit="row"):
-        if row.detector and (reason := fitting.why_not(row.detector, store)):
+        if row.detector and (reason := fitting.why_not(registry.declared(row.detector), store)):
             missing[row.name] = reason
             continue
         try:

@@ -17,6 +17,14 @@ class Bar:
     limit: float
     of: Literal["figure", "ratio"]
 
+    @classmethod
+    def parse(cls, text: str) -> "Bar":
+        """From what a detector declares: "ratio >= 0.6" or "figure <= 20"."""
+        of, sense, limit = text.split()
+        if of not in ("figure", "ratio") or sense not in (">=", "<="):
+            raise ValueError(f"a bar is 'figure' or 'ratio', '>=' or '<=' and a number, not '{text}'")
+        return cls(sense, float(limit), of)  # type: ignore[arg-type]
+
     def __str__(self) -> str:
         return f"{self.sense} {self.limit:g}"
 

@@ -1,18 +1,20 @@
 """What a benchmark times: each piece of work is prepared, untimed, by a function of the :class:`Bench`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from vad.benchmark import footage
 from vad.data.frames import Clip
-from vad.features import backbones, semantic
+from vad.detectors import registry
+from vad.features import backbones, encoders, semantic
 from vad.perception import detection
 from vad.perception.scene import Scene, by_scene
 from vad.pipeline import params
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
-from vad.protocol import fitting
 
 SMALL = (360, 240)  # width and height in pixels of the small frames
 # A network trained for one step has the configured widths, and what it costs does not depend on its weights.
@@ -51,20 +53,40 @@ class Bench:
     def backbone(self) -> backbones.Backbone:
         return backbones.load(params.section("backbone", backbones.Params))
 
-    def fit(self, name: str, clips: Sequence[Clip]) -> dict:
-        """The state of detector ``name``, fitted on ``clips``."""
-        return fitting.module(name).fit(clips, self._settings(name), params.common().seed, *self._shared(name))
+    @cached_property
+    def small_with_objects(self) -> list[Clip]:
+        """The small frames with their objects.
 
-    def detector(self, name: str, clips: Sequence[Clip]) -> object:
-        """Detector ``name``, fitted on ``clips``."""
-        state = self.fit(name, clips)
-        return fitting.module(name).Detector(state, self._settings(name), *self._shared(name))
+        Raises:
+            UserError: there are none, so that a figure would mean nothing.
+        """
+        tables = [detection.detect(clip, self.scenes[clip.scene], self.finding) for clip in self.small]
+        if not any(map(len, tables)):
+            raise UserError("no object was found in these frames")
+        return [replace(clip, objects=table) for clip, table in zip(self.small, tables, strict=True)]
+
+    def clips_for(self, name: str) -> list[Clip]:
+        """The frames that detector ``name`` is timed on: as stored where a backbone sees them, else the small ones."""
+        declared = registry.declared(name)
+        if "objects" in declared.reads:
+            return self.small_with_objects
+        return list(self.clips) if declared.needs_backbone else self.small
+
+    def fit(self, name: str) -> dict:
+        """The state of detector ``name``, fitted on its frames."""
+        seed = params.common().seed
+        return registry.module(name).fit(self.clips_for(name), self._settings(name), seed, *self._shared(name))
+
+    def detector(self, name: str) -> Any:
+        """Detector ``name``, fitted on its frames."""
+        state = self.fit(name)
+        return registry.module(name).Detector(state, self._settings(name), *self._shared(name))
 
     def _settings(self, name: str) -> Section:
-        return params.section(name, fitting.module(name).Params).model_copy(update=QUICK.get(name, {}))
+        return params.section(name, registry.module(name).Params).model_copy(update=QUICK.get(name, {}))
 
     def _shared(self, name: str) -> tuple:
-        return (self.backbone,) if getattr(fitting.module(name), "NEEDS_BACKBONE", False) else ()
+        return (self.backbone,) if registry.declared(name).needs_backbone else ()
 
 
 def bare(bench: Bench) -> Work:
@@ -80,26 +102,27 @@ def bare(bench: Bench) -> Work:
 
 def fit(name: str) -> Callable[[Bench], Work]:
     """Fitting detector ``name``."""
-    return lambda bench: lambda: bench.fit(name, bench.clips)
+
+    def prepare(bench: Bench) -> Work:
+        bench.clips_for(name)
+        return lambda: bench.fit(name)
+
+    return prepare
 
 
 def score(name: str) -> Callable[[Bench], Work]:
-    """Scoring every frame with detector ``name``."""
-    return lambda bench: _scoring(bench.detector(name, bench.clips), bench.clips)
+    """Scoring every frame with detector ``name``; objects were found before."""
 
+    def prepare(bench: Bench) -> Work:
+        detector = bench.detector(name)
+        return lambda: [detector.score(clip) for clip in bench.clips_for(name)]
 
-def score_small(name: str) -> Callable[[Bench], Work]:
-    """Scoring every small frame with detector ``name``."""
-    return lambda bench: _scoring(bench.detector(name, bench.small), bench.small)
-
-
-def _scoring(detector: object, clips: Sequence[Clip]) -> Work:
-    return lambda: [detector.score(clip) for clip in clips]
+    return prepare
 
 
 def embed(bench: Bench) -> Work:
     """The embed stage's encoder; what it loads with its first frame is loaded before."""
-    encoder = semantic.load(params.section("encoder", semantic.Params))
+    encoder = encoders.load(params.section("encoder", semantic.Params))
     semantic.embed(footage.first(bench.clips, 1), encoder)
     return lambda: semantic.embed(bench.clips, encoder)
 
@@ -108,18 +131,3 @@ def find_objects(bench: Bench) -> Work:
     """Finding the objects of every small frame, as extract_objects does once it has learnt the scenes."""
     scenes = bench.scenes
     return lambda: [detection.detect(clip, scenes[clip.scene], bench.finding) for clip in bench.small]
-
-
-def score_objects(bench: Bench) -> Work:
-    """Scoring the objects of every small frame once they are found.
-
-    Raises:
-        UserError: there are none, so that the figure would mean nothing.
-    """
-    tables = find_objects(bench)()
-    if not any(map(len, tables)):
-        raise UserError("no object was found in these frames")
-    for clip, table in zip(bench.small, tables, strict=True):
-        detection.path(clip).parent.mkdir(exist_ok=True)
-        table.to_parquet(detection.path(clip), index=False)
-    return score_small("objects")(bench)

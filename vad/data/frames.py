@@ -63,7 +63,8 @@ class Clip:
         stored: (M,) every frame number of the clip in the store; temporal detectors read around ``frames`` in it.
         path: the container; None for a data set of tracks alone.
         tracks: person boxes, columns frame, track, x1, y1, x2, y2 in stored pixels; None where there are none.
-        embeddings: (N, D) float32 unit rows aligned with ``frames``, for detectors whose SOURCE is "embeddings".
+        objects: what moves, see ``vad.perception.detection``; None where nobody looked for objects.
+        embeddings: (N, D) float32 unit rows aligned with ``frames``, for detectors that read them.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Clip:
     stored: np.ndarray
     path: Path | None = None
     tracks: pd.DataFrame | None = None
+    objects: pd.DataFrame | None = None
     embeddings: np.ndarray | None = None
     size: tuple[int, int] = (0, 0)  # stored (width, height) in pixels
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)

@@ -19,10 +19,12 @@ from vad.features.backbones import Backbone
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
-SOURCE = "frames"
+TITLE = "Grad-CAM/SSIM"
+READS = ("frames",)
 ROLE = "cam_reference"
 LABELLED = False
 NEEDS_BACKBONE = True
+BENCHMARK = {"score": "ratio >= 0.25"}
 
 GLOBAL = "global"  # in the state, the mean map of all scenes; a scene's own is "scene/<scene>"
 WINDOW = 7  # side of the SSIM window in grid cells, scikit-image's default

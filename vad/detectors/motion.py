@@ -24,9 +24,11 @@ from vad.perception.scene import Scene, by_scene
 from vad.perception.speed import USUAL_SPEED, Windows, speed_by_position, surprise
 from vad.pipeline.params import Section
 
-SOURCE = "frames"
+TITLE = "Motion"
+READS = ("frames",)
 ROLE = "fit_all"
 LABELLED = False
+BENCHMARK = {"score": "figure >= 60"}
 
 POOLED = "pooled"  # the state used for a scene that has no training clip
 RUN = 40  # consecutive frames that a fit reads at a time

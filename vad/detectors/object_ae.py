@@ -25,7 +25,8 @@ from vad.perception import detection
 from vad.pipeline import stage
 from vad.pipeline.params import Section
 
-SOURCE = "frames"
+TITLE = "Object autoencoder"
+READS = ("frames", "objects")
 ROLE = "fit_all"
 LABELLED = False
 
@@ -56,7 +57,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
         ``encoder<view>.*`` tensors; ``mean`` and ``deviation`` (D,) of the codes; ``weights`` (K, D) and ``bias`` (K,)
         of the classifiers; ``least``: the lowest training score. Empty with fewer training objects than clusters.
     """
-    found = [(clip, table) for clip in clips if len(table := detection.read(clip))]
+    found = [(clip, table) for clip in clips if len(table := detection.objects_of(clip))]
     step = -(-sum(len(table) for _, table in found) // params.max_objects)
     thinned = [(clip, table.iloc[::step]) for clip, table in found]
     crops = np.concatenate(
@@ -188,7 +189,7 @@ class Detector:
         Returns:
             (N,) float32, 0 without objects; (N, h, w) float16 map, each box filled with its object's score.
         """
-        table = detection.read(clip)
+        table = detection.objects_of(clip)
         if table.empty or not self._state:
             return detection.frame_scores(clip, table, np.zeros(len(table)))
         codes = encode(self._encoders, views(clip, table, self._params))

@@ -29,10 +29,12 @@ from vad.perception.foreground import USUAL_SIZE, ObjectSize
 from vad.perception.speed import MOVING, USUAL_SPEED, speed_by_position
 from vad.pipeline.params import Section
 
-SOURCE = "frames"
+TITLE = "Objects"
+READS = ("frames", "objects")
 ROLE = "fit_all"
 LABELLED = False
 NEEDS_BACKBONE = True
+BENCHMARK = {"score": None}
 
 POOLED = "pooled"  # the speeds of a scene that has no training clip
 HELD_OUT = 4  # every fourth training clip calibrates
@@ -64,7 +66,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
         ``speed.<scene>`` (2, rows, columns); ``place.<scene>`` (P, 2); ``shape.*`` of the mixture; ``appearance``
         (M, D); ``<attribute>.tail.*``.
     """
-    found = [(clip, table) for clip in clips if len(table := detection.read(clip))]
+    found = [(clip, table) for clip in clips if len(table := detection.objects_of(clip))]
     if not found:
         return {}
     calibrating = found[HELD_OUT - 1 :: HELD_OUT] or found
@@ -222,7 +224,7 @@ class Detector:
         Returns:
             (N,) float32; (N, h, w) float16 map, each box filled with its object's score.
         """
-        table = detection.read(clip)
+        table = detection.objects_of(clip)
         if table.empty or not self._tails:
             return detection.frame_scores(clip, table, np.zeros(len(table)))
         return detection.frame_scores(clip, table, sum(self.surprises(clip, table).values()))

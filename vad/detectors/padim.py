@@ -24,10 +24,12 @@ from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
 
-SOURCE = "frames"
+TITLE = "PaDiM"
+READS = ("frames",)
 ROLE = "padim"
 LABELLED = False
 NEEDS_BACKBONE = True
+BENCHMARK = {"fit": "ratio >= 0.6", "score": "ratio >= 0.6"}
 
 POOLED = "pooled"  # in the state, the Gaussian of all scenes; a scene's own are "scene/<scene>"
 

@@ -20,17 +20,18 @@ from typing import Literal
 import numpy as np
 import pydantic
 from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from vad.data.frames import Clip
 from vad.features.semantic import unit
-from vad.metrics.measures import auc
 from vad.pipeline.params import Section
 from vad.protocol.cross_fitting import deal_clips
 
 log = logging.getLogger(__name__)
 
-SOURCE = "embeddings"
+TITLE = "Prototypes"
+READS = ("embeddings",)
 ROLE = "prototypes"
 LABELLED = True
 
@@ -154,4 +155,4 @@ def _best_weights(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     steps = itertools.product(range(GRID_STEPS + 1), repeat=3)
     grid = np.array([step for step in steps if sum(step) == GRID_STEPS], dtype=np.float32) / GRID_STEPS
     grid = np.concatenate([equal[None], grid])  # the first of equals wins
-    return grid[int(np.argmax([auc(scores @ weights, labels) for weights in grid]))]
+    return grid[int(np.argmax([roc_auc_score(labels, scores @ weights) for weights in grid]))]

@@ -19,10 +19,12 @@ from vad.features.backbones import Backbone
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
-SOURCE = "frames"
+TITLE = "SPADE"
+READS = ("frames",)
 ROLE = "padim"
 LABELLED = False
 NEEDS_BACKBONE = True
+BENCHMARK = {"score": None}
 
 CHUNK = 8  # frames whose galleries are in memory at once
 

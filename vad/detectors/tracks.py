@@ -29,7 +29,8 @@ from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
 
-SOURCE = "tracks"
+TITLE = "Tracks"
+READS = ("tracks",)
 ROLE = "fit_all"
 LABELLED = False
 

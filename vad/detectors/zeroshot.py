@@ -20,7 +20,8 @@ from vad.data.frames import Clip
 from vad.features.semantic import Encoder, unit
 from vad.pipeline.params import Section
 
-SOURCE = "embeddings"
+TITLE = "Zero-shot prompts"
+READS = ("embeddings",)
 ROLE = "none"  # fitted on sentences, not on frames
 LABELLED = False
 

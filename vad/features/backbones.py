@@ -5,9 +5,11 @@ The network runs as a torch.fx graph, with batch normalisation folded into the c
 layer that is asked for.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,15 @@ class Backbone:
         self._scale = (1 / (255 * torch.tensor(std))).view(1, 3, 1, 1).to(device)
         self._shift = (-torch.tensor(mean) / torch.tensor(std)).view(1, 3, 1, 1).to(device)
         self._graphs: dict[tuple[tuple[str, ...], str | None], fx.GraphModule] = {}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the network's weights, by which a fitted model knows the backbone it was fitted with."""
+        sha = hashlib.sha256()
+        for name, tensor in self._net.state_dict().items():
+            sha.update(name.encode())
+            sha.update(tensor.cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
 
     def preprocess(self, frames: np.ndarray) -> torch.Tensor:
         """(B, H, W, 3) uint8 RGB -> (B, 3, S, S) normalised float32 on the device, antialiased bilinear resize.

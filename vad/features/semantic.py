@@ -51,26 +51,6 @@ class Encoder(Protocol):
         """T sentences -> (T, D) float32 unit rows."""
 
 
-def available() -> list[str]:
-    """The encoders that ``encoder.name`` may name."""
-    return ["open_clip", "conse"]
-
-
-def load(params: Params) -> Encoder:
-    """The encoder that ``params`` names, on the stage's device.
-
-    Raises:
-        UserError: its weights cannot be had; the line says from where they were wanted and what avoids it.
-    """
-    if params.name == "open_clip":
-        from vad.features.openclip import OpenClip
-
-        return OpenClip(params)
-    from vad.features.conse import Conse
-
-    return Conse(params)
-
-
 def views(batch: np.ndarray, crops: int) -> list[np.ndarray]:
     """The pictures that stand for one: the whole frame, and with ``crops`` = 5 its four quarters too."""
     if crops == 1:

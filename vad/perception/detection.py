@@ -10,8 +10,9 @@ detector.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -155,24 +156,24 @@ def _coco_detector() -> "torch.nn.Module":
     return model.eval().to(stage.device())
 
 
-def path(clip: Clip) -> Path:
-    """Where the clip's objects are: beside its frames."""
-    return clip.path.parents[1] / "objects" / f"{clip.name}.parquet"
-
-
-def read(clip: Clip) -> pd.DataFrame:
-    """The objects found in ``clip.frames``; frames, and whole training clips, that were not looked at have none.
+def with_objects(clips: Sequence[Clip], folder: Path) -> list[Clip]:
+    """The same clips with the objects that ``extract_objects`` found; clips that were not looked at have none.
 
     Raises:
         UserError: no objects were extracted.
     """
-    file = path(clip)
-    if not file.parent.is_dir():
-        raise UserError(f"{file.parent} is missing: run 'dvc repro extract_objects'")
-    if not file.exists():
-        return pd.DataFrame(columns=COLUMNS, dtype=np.float32).astype({"frame": np.int64})
-    table = pd.read_parquet(file)
-    return table[table["frame"].isin(clip.frames)].reset_index(drop=True)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is missing: run 'dvc repro extract_objects'")
+    none = pd.DataFrame(columns=COLUMNS, dtype=np.float32).astype({"frame": np.int64})
+    files = [folder / f"{clip.name}.parquet" for clip in clips]
+    tables = [pd.read_parquet(file) if file.exists() else none for file in files]
+    return [replace(clip, objects=table) for clip, table in zip(clips, tables, strict=True)]
+
+
+def objects_of(clip: Clip) -> pd.DataFrame:
+    """The objects in ``clip.frames``: ``COLUMNS``."""
+    assert clip.objects is not None, f"{clip.name} came without its objects"
+    return clip.objects[clip.objects["frame"].isin(clip.frames)].reset_index(drop=True)
 
 
 def cut_out(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:

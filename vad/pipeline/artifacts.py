@@ -51,23 +51,29 @@ def _sweep(folder: Path) -> None:
             pass  # alive under another user, or not ours
 
 
-def save_json(path: Path | str, values: dict) -> None:
-    """JSON with two-space indents; floats rounded to 6 decimals so that a metric reads as one; NaN becomes null."""
+def save_json(path: Path | str, values: dict, digits: int | None = 6) -> None:
+    """JSON with two-space indents; floats rounded to ``digits`` so that a metric reads as one; NaN becomes null.
+
+    Args:
+        digits: decimals that floats keep; None keeps them as they are.
+    """
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(_plain(values), indent=2, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(_plain(values, digits), indent=2, ensure_ascii=False) + "\n")
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, digits: int | None) -> object:
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
+        return [_plain(item, digits) for item in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        return round(float(value), 6) if np.isfinite(value) else None
+        if not np.isfinite(value):
+            return None
+        return float(value) if digits is None else round(float(value), digits)
     return value
 
 
@@ -86,11 +92,15 @@ def save_arrays(path: Path | str, arrays: dict[str, np.ndarray]) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def save_state(folder: Path | str, states: dict[str, dict[str, np.ndarray]], meta: dict) -> None:
-    """A detector's fitted state: one ``<fold>.safetensors`` per fold, and ``meta.json``.
+States = dict[str, dict[str, np.ndarray]]  # fold name -> array name -> array
+Tables = dict[str, pd.DataFrame]
+
+
+def save_state(folder: Path | str, states: States, meta: dict, tables: Tables | None = None) -> None:
+    """A detector's fitted state: one ``<fold>.safetensors`` per fold, ``<table>.parquet`` and ``meta.json``.
 
     Args:
-        states: fold name -> array name -> array. Detectors that need no labels have the one fold ``all``.
+        states: detectors that need no labels have the one fold ``all``.
         meta: small JSON values; empty ``states`` with ``meta["skipped"] = "why"`` says that the detector did not run.
     """
     from safetensors.numpy import save_file
@@ -100,13 +110,21 @@ def save_state(folder: Path | str, states: dict[str, dict[str, np.ndarray]], met
         for fold, arrays in states.items():
             contiguous = {name: np.asarray(array, order="C") for name, array in sorted(arrays.items())}
             save_file(contiguous, temporary / f"{fold}.safetensors")
-        (temporary / "meta.json").write_text(json.dumps(_plain(meta), indent=2) + "\n")
+        for name, table in (tables or {}).items():
+            table.to_parquet(temporary / f"{name}.parquet", index=False)
+        (temporary / "meta.json").write_text(json.dumps(_plain(meta, None), indent=2, ensure_ascii=False) + "\n")
 
 
-def load_state(folder: Path | str) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
-    """What :func:`save_state` wrote: (states, meta)."""
+def load_state(folder: Path | str) -> tuple[States, dict, Tables]:
+    """What :func:`save_state` wrote: (states, meta, tables)."""
     from safetensors.numpy import load_file
 
     folder = Path(folder)
     states = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
-    return states, json.loads((folder / "meta.json").read_text())
+    tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    return states, load_meta(folder), tables
+
+
+def load_meta(folder: Path | str) -> dict:
+    """What is said beside the state that :func:`save_state` wrote, without reading that."""
+    return json.loads((Path(folder) / "meta.json").read_text())

@@ -5,7 +5,6 @@ reads the file and turns what pydantic finds wrong into one line. Values live in
 value there is an error, not a silent default.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -75,28 +74,18 @@ def section(name: str, model: type[S], path: Path = PARAMS_FILE) -> S:
 
 
 def switches(path: Path = PARAMS_FILE) -> dict[str, bool]:
-    """Section ``detectors``: by name, each a module of this package, whether it runs.
+    """Section ``detectors``: by name whether it runs; ``vad.detectors.registry`` knows which there are.
 
     Raises:
-        UserError: there is no such detector, or its switch is not true or false.
+        UserError: a switch is not true or false.
     """
     values = read_file(path).get("detectors")
     if not isinstance(values, dict):
         raise UserError(f"{path}: detectors must hold 'name: true' or 'name: false' for each, found {values!r}")
-    folder = Path(__file__).parents[1] / "detectors"
-    known = [name for name in values if (folder / f"{name}.py").exists() or (folder / name).is_dir()]
     for name, runs in values.items():
-        if name not in known:
-            raise UserError(f"{path}: detectors.{name} is not a detector; choose from {', '.join(known)}")
         if not isinstance(runs, bool):
             raise UserError(f"{path}: detectors.{name} = {runs!r}: should be true or false")
     return values
-
-
-def any_runs(names: Iterable[str], path: Path = PARAMS_FILE) -> bool:
-    """Whether one of the detectors ``names`` runs: what only they look at need not be made otherwise."""
-    switched = switches(path)
-    return any(switched.get(name, False) for name in names)
 
 
 def common(path: Path = PARAMS_FILE) -> Common:

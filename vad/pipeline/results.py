@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from vad.pipeline import artifacts
+
 METRICS = Path("metrics")
+MODELS = Path("data/models")
 TIMINGS = Path("data/timings")
 
 
@@ -30,6 +33,13 @@ def read_metrics(folder: Path = METRICS) -> dict[str, dict]:
 def read_timings(folder: Path = TIMINGS) -> dict[str, dict]:
     """The record of each stage's cost by stage name."""
     return {path.stem: read_json(path) for path in sorted(folder.glob("*.json"))}
+
+
+def why_skipped(detector: str, folder: Path = MODELS) -> str | None:
+    """Why ``detector`` was not fitted in the last run; None where it was."""
+    if not (folder / detector / "meta.json").exists():
+        return "it was not fitted"
+    return artifacts.load_meta(folder / detector).get("skipped")
 
 
 def read_json(path: Path) -> dict:

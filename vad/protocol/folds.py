@@ -24,6 +24,16 @@ class Fold:
     fit: pd.DataFrame
     score: pd.DataFrame
 
+    @property
+    def test(self) -> pd.DataFrame:
+        """The test frames among those it scores."""
+        return self.score[self.score["role"] == "test"]
+
+    @property
+    def calibration(self) -> pd.DataFrame:
+        """The held-out normal frames among those it scores."""
+        return self.score[self.score["role"] == "calibration"]
+
 
 def folds(sample: pd.DataFrame, role: str, labelled: bool, protocol: Protocol) -> list[Fold]:
     """The fits of one detector under ``protocol``.

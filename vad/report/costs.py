@@ -2,18 +2,11 @@
 
 from collections.abc import Sequence
 
+from vad.detectors import registry
 from vad.pipeline.results import Known
 
-# The stage that fits a detector where it is not fit_<detector>.
-FITTED_BY = {"gradcam": "reference_cams", "object_ae": "train_object_ae", "stae": "train_stae"}
-# The stages before scoring whose results several detectors share.
-SHARED = {
-    "prototypes": ["embed"],
-    "zeroshot": ["embed"],
-    "objects": ["extract_objects"],
-    "object_ae": ["extract_objects"],
-    "tracks": ["extract_objects", "link_tracks"],
-}
+# The stages before scoring whose results the detectors that read them share.
+SHARED = {"embeddings": ["embed"], "objects": ["extract_objects"], "tracks": ["extract_objects", "link_tracks"]}
 
 
 def cost(detector: str, timings: dict[str, Known]) -> Known:
@@ -26,9 +19,10 @@ def cost(detector: str, timings: dict[str, Known]) -> Known:
         fit_seconds, fit_frames; score_ms and shared_ms, per frame: scoring, and the stages before it whose results
         several detectors share (embeddings, objects, tracks); ms, the sum of both; peak_mib, the largest of them.
     """
-    fit = timings.get(FITTED_BY.get(detector, f"fit_{detector}"), Known())
+    fit = timings.get(f"fit@{detector}", Known())
     scored = timings.get(f"score@{detector}", Known())
-    shared = [timings.get(stage, Known()) for stage in SHARED.get(detector, [])]
+    reads = registry.declared(detector).reads if detector in registry.names() else ()
+    shared = [timings.get(stage, Known()) for source in reads for stage in SHARED.get(source, [])]
     before = [part for part in map(_per_frame, shared) if part is not None]
     parts = [_per_frame(scored), sum(before) if before else None]
     return Known(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pydantic
 import yaml
 
-from vad.pipeline.names import ordered, title
+from vad.detectors.titles import ordered, title
 from vad.pipeline.params import Section
 from vad.pipeline.results import METRICS, TIMINGS, Known, known, read_json, read_metrics, read_table, read_timings
 from vad.report import costs, overview, provenance
@@ -48,7 +48,7 @@ class Facts:
 
     @property
     def detectors(self) -> list[str]:
-        """Those that ran, in the order of ``vad.pipeline.names``."""
+        """Those that ran, in the order of params.yaml."""
         return ordered(self.metrics)
 
     @property

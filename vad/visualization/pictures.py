@@ -8,8 +8,8 @@ import pydantic
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
+from vad.detectors.titles import ordered, title
 from vad.evaluation.curves import kernel_density, precision_recall_points, roc_points
-from vad.pipeline.names import ordered, title
 from vad.pipeline.params import Section
 from vad.visualization.style import ABNORMAL, INK, MAIN, NORMAL, QUIET, WIDTH, grid, legend, plt, save
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from vad.pipeline.names import title
+from vad.detectors.titles import title
 from vad.visualization.peaks import peaks, stretches
 from vad.visualization.style import INK, SERIES, SHADE, grid, legend, save
 

@@ -1,5 +1,11 @@
 """The spatio-temporal autoencoder (Zhao et al. 2017): network, windows of frames, training, errors, detector."""
 
-from vad.detectors.stae.detector import LABELLED, ROLE, SOURCE, Detector, Params, fit
+from vad.detectors.stae.detector import Detector, Params, fit
 
-__all__ = ["LABELLED", "ROLE", "SOURCE", "Detector", "Params", "fit"]
+TITLE = "ST autoencoder"
+READS = ("frames",)
+ROLE = "fit_all"
+LABELLED = False
+BENCHMARK = {"score": "figure >= 60"}
+
+__all__ = ["Detector", "Params", "fit"]

@@ -27,10 +27,6 @@ from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
 
-SOURCE = "frames"
-ROLE = "fit_all"
-LABELLED = False
-
 CHECKPOINTS = Path("data/checkpoints/stae")
 
 

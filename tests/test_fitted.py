@@ -1,0 +1,104 @@
+"""Fitted models: they stand alone, or stand aside where the data does not let them."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests import example_run
+from vad.data import frames
+from vad.data.frames import FrameStore
+from vad.detectors import registry
+from vad.detectors.fitted import load_fitted, scored
+from vad.pipeline import results
+from vad.pipeline.errors import UserError
+from vad.protocol.fitting import Plan, why_not
+from vad.protocol.folds import select
+from vad.visualization import panels
+
+VALUES = {
+    "seed": 0,
+    "protocol": "clean",
+    "detectors": {"motion": True, "stae": False},
+    "motion": {"height": 120, "window": 0.5, "max_fit_frames": 100, "shrinkage": 30},
+}
+ROLES = {"01_001": "fit_all", "02_002": "calibration", "01_0001": "test", "02_0002": "test"}
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FrameStore:
+    """Two training and two test clips; 02_0002 has no frames."""
+    example_run.build(tmp_path, ["motion"], test_clips=2, frames=40)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(VALUES))
+    monkeypatch.chdir(tmp_path)
+    Path("data/frames/02_0002.zip").unlink()
+    index = pd.read_parquet("data/frames.parquet")
+    sample = index.assign(role=index["clip"].map(ROLES), fold=0)
+    sample[["clip", "frame", "label", "role", "fold"]].to_parquet("data/sample.parquet")
+    return FrameStore()
+
+
+def fit() -> dict:
+    from stages import fit_motion
+
+    return fit_motion.main()
+
+
+def test_clips_without_pixels_are_passed_over(store: FrameStore) -> None:
+    fit()
+    plan = Plan.of(registry.declared("motion"))
+    model = load_fitted("data/models/motion")
+    (fold,) = plan.folds
+    assert {clip.name for clip, _, _ in scored(model.detector(), plan, fold.test)} == {"01_0001"}
+    assert set(model.normal["clip"]) == {"02_002"}
+    sample = pd.read_parquet("data/sample.parquet")
+    assert {clip.name for clip in select(store, sample, pixels=False)} == set(ROLES)
+
+
+def test_a_fitted_model_scores_alone(store: FrameStore, tmp_path: Path, monkeypatch) -> None:
+    """No params.yaml, no sample, no store: the folder is enough, and gives the scores it gave in the pipeline."""
+    fit()
+    clip = next(clip for clip in store.clips() if clip.name == "02_002")
+    clip = replace(clip, path=clip.path.absolute())
+    alone = tmp_path / "elsewhere"
+    shutil.copytree("data/models/motion", alone / "motion")
+    monkeypatch.chdir(alone)
+    model = load_fitted(alone / "motion")
+    assert model.settings.height == 120
+    assert model.meta["scenes"] == ["01"]
+    scores, _ = model.detector().score(clip)
+    normal = model.normal[model.normal["clip"] == "02_002"]
+    np.testing.assert_array_equal(scores, normal["score"].to_numpy(np.float32))
+    with pytest.raises(UserError, match="motion has no fit '3'; choose from all"):
+        model.detector("3")
+
+
+@pytest.mark.parametrize(("clip", "use"), [("01_001", "fitted on"), ("02_002", "compared with")])
+def test_a_detector_stands_aside_where_it_sees_nothing(store: FrameStore, clip: str, use: str) -> None:
+    Path(f"data/frames/{clip}.zip").unlink()
+    assert fit() == {"frames": 0}
+    assert results.why_skipped("motion") == f"none of the clips to be {use} has pixels"
+    with pytest.raises(UserError, match="motion was not fitted: none of the clips"):
+        load_fitted("data/models/motion")
+
+
+def test_no_panel_of_a_clip_without_pixels(store: FrameStore) -> None:
+    rows = pd.DataFrame({"clip": ["02_0002"] * 2, "frame": [0, 1], "label": [0, 1], "alarm": True, "shown": 1.0})
+    assert not panels.draw("motion", rows, store, 1, 0.5, Path("panel"), 50)
+
+
+def test_an_unknown_detector_lists_those_there(store: FrameStore) -> None:
+    with pytest.raises(UserError, match=r"there is no detector 'padm'; choose from gradcam, motion, "):
+        registry.declared("padm")
+    assert why_not(registry.declared("stae"), store) == "switched off in params.yaml (detectors)"
+
+
+def test_a_missing_frame_folder_is_a_data_set_of_tracks(store: FrameStore) -> None:
+    for path in Path("data/frames").iterdir():
+        path.unlink()
+    store = FrameStore(frames.DATA)
+    assert why_not(registry.declared("motion"), store) == "the data set has no pixels, only tracks"

@@ -1,0 +1,163 @@
+"""Fitted models that stand alone: what a fit saves, and a detector made of it without the pipeline around it.
+
+``data/models/<detector>/`` holds ``<fold>.safetensors``, the state of each fit; ``normal.parquet``, the raw scores that
+each fit gives to held-out normal frames (fold, clip, scene, fps, frame, label, score), by which its scores are
+calibrated; and ``meta.json``: detector, params, the sections of params.yaml by which its input was made, the digest of
+the backbone's weights, scenes, frames, versions; or why it stood aside (``skipped``).
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from vad.data.frames import Clip
+from vad.detectors import registry
+from vad.pipeline import artifacts, params
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Section
+from vad.pipeline.results import MODELS
+from vad.protocol.fitting import Plan
+
+log = logging.getLogger(__name__)
+
+NORMAL = ["fold", "clip", "scene", "fps", "frame", "label", "score"]
+# The sections of params.yaml by which a source was made; whoever gives new video to the model makes it so again.
+MADE_BY = {"objects": ["extract_objects"], "tracks": ["extract_objects", "link_tracks"], "embeddings": ["encoder"]}
+VERSIONS = ("torch", "numpy", "scikit-learn", "opencv-python-headless")
+
+State = dict[str, np.ndarray]
+
+
+def stand_aside(plan: Plan, reason: str) -> dict:
+    """Save that the detector did not run and why; returns the record of costs."""
+    log.info("%s does not run: %s", plan.declared.name, reason)
+    artifacts.save_state(MODELS / plan.declared.name, {}, {"skipped": reason}, {"normal": _normal([])})
+    return {"frames": 0}
+
+
+def save(plan: Plan, settings: Section, states: dict[str, State], *needs: Any, **more: object) -> dict:
+    """Save the fitted states with all that scoring needs, and the scores they give to held-out normal frames.
+
+    Args:
+        settings: the detector's parameters; states: fold name -> state; needs: the loaded backbone, where the detector
+            takes one; more: small JSON values for ``meta.json``.
+
+    Returns:
+        ``{"frames": n}``, the frames it was fitted on, for the record of costs.
+    """
+    declared = plan.declared
+    detector = registry.module(declared.name)
+    normal = []
+    for fold in plan.folds:
+        fitted = detector.Detector(states[fold.name], settings, *needs)
+        normal += [_rows(plan, fold.calibration, part, fold.name) for part in scored(fitted, plan, fold.calibration)]
+    made_by = [section for source in declared.reads for section in MADE_BY.get(source, [])]
+    meta = {
+        "detector": declared.name,
+        "params": settings.model_dump(mode="json"),
+        **{section: params.read_file()[section] for section in made_by},
+        **({"backbone": params.read_file()["backbone"], "backbone_digest": needs[0].digest} if needs else {}),
+        "scenes": sorted({clip.scene for fold in plan.folds for clip in plan.store.clips() if _in(clip, fold.fit)}),
+        "protocol": plan.protocol,
+        "frames": plan.frames,
+        "versions": {name: metadata.version(name) for name in VERSIONS},
+        **more,
+    }
+    artifacts.save_state(MODELS / declared.name, states, meta, {"normal": _normal(normal)})
+    return {"frames": plan.frames}
+
+
+def scored(detector: Any, plan: Plan, rows: pd.DataFrame) -> Iterator[tuple[Clip, np.ndarray, np.ndarray | None]]:
+    """(clip, its (N,) scores, its (N, h, w) map or None) for every clip that ``rows`` name.
+
+    Raises:
+        UserError: a frame has no finite score.
+    """
+    name = plan.declared.name
+    with tqdm(total=len(rows), desc=f"score {name}", unit="frame") as bar:
+        for clip in plan.clips(rows):
+            scores, maps = detector.score(clip)
+            if len(scores) != len(clip.frames) or not np.isfinite(scores).all():
+                raise UserError(f"{name}: clip {clip.name} has no finite score for each of its frames")
+            yield clip, scores, maps
+            bar.update(len(clip.frames))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model as it was saved.
+
+    Attributes:
+        states: fold name -> state; detectors that need no labels have the one fold ``all``.
+        settings: the parameters it was fitted with; normal: the scores of held-out normal frames, ``NORMAL``.
+    """
+
+    name: str
+    states: dict[str, State]
+    settings: Section
+    normal: pd.DataFrame
+    meta: dict
+
+    def detector(self, fold: str = "all") -> Any:
+        """The detector of one fit, ready to score.
+
+        Raises:
+            UserError: there is no such fit, or the backbone has other weights than the one it was fitted with.
+        """
+        if fold not in self.states:
+            raise UserError(f"{self.name} has no fit '{fold}'; choose from {', '.join(self.states)}")
+        needs = (self.backbone,) if registry.declared(self.name).needs_backbone else ()
+        return registry.module(self.name).Detector(self.states[fold], self.settings, *needs)
+
+    @cached_property
+    def backbone(self) -> Any:
+        """The backbone (``vad.features.backbones.Backbone``) that it was fitted with."""
+        from vad.features import backbones
+
+        wanted = params.validate(self.meta["backbone"], backbones.Params, f"{self.name}: backbone")
+        backbone = backbones.load(wanted)
+        if backbone.digest != self.meta["backbone_digest"]:
+            raise UserError(
+                f"{self.name} was fitted with other weights of {wanted.name} than those installed here: "
+                "fit it again, or install the versions in its meta.json"
+            )
+        return backbone
+
+
+def load_fitted(folder: Path | str) -> Fitted:
+    """The model in ``folder``.
+
+    Raises:
+        UserError: nothing was fitted there; the line says why.
+    """
+    states, meta, tables = artifacts.load_state(folder)
+    if reason := meta.get("skipped"):
+        raise UserError(f"{Path(folder).name} was not fitted: {reason}")
+    detector: ModuleType = registry.module(meta["detector"])
+    settings = params.validate(meta["params"], detector.Params, f"{Path(folder) / 'meta.json'}: params")
+    return Fitted(meta["detector"], states, settings, tables["normal"], meta)
+
+
+def _rows(plan: Plan, rows: pd.DataFrame, part: tuple, fold: str) -> pd.DataFrame:
+    clip, scores, _ = part
+    own = rows[rows["clip"] == clip.name].sort_values("frame")
+    return own.assign(fold=fold, scene=clip.scene, fps=clip.fps, score=np.asarray(scores, np.float64))[NORMAL]
+
+
+def _normal(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    kinds = dict(zip(NORMAL, [str, str, str, float, np.int64, np.int8, float], strict=True))
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({column: [] for column in NORMAL})
+    return table.astype(kinds)
+
+
+def _in(clip: Clip, rows: pd.DataFrame) -> bool:
+    return bool((rows["clip"] == clip.name).any())
