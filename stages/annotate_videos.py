@@ -9,7 +9,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -17,6 +16,7 @@ from vad.data.frames import FrameStore
 from vad.detectors.titles import check, title
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import UserError
+from vad.pipeline.naming import file_name
 from vad.pipeline.results import read_json, read_table
 from vad.visualization import annotate, overlay, scale
 
@@ -27,7 +27,7 @@ MAPS = Path("data/maps")
 def main() -> dict:
     options = parse()
     section = params.section("annotate", annotate.Params)
-    table = scale.shown(pd.read_parquet("data/fused.parquet"), read_json(Path("data/thresholds.json")))
+    table = scale.shown(artifacts.load_table("data/fused.parquet"), read_json(Path("data/thresholds.json")))
     for key in ("detector", "maps"):
         check([getattr(section, key)], list(table["detector"].unique()), f"annotate.{key}")
     detector = choose(options.detector or section.detector, table, asked=bool(options.detector))
@@ -38,7 +38,7 @@ def main() -> dict:
             raise UserError(
                 f"no scored test clip '{options.clip}'; choose from {', '.join(sorted(rows['clip'].unique()))}"
             )
-        with artifacts.replacing(options.out or f"{options.clip}.mp4") as path:
+        with artifacts.replacing(options.out or f"{file_name(options.clip)}.mp4") as path:
             annotate.render(clips[options.clip], story(options.clip, detector, rows, section), path, section)
         return {}
     chosen = annotate.telling(rows, section.clips)
@@ -46,7 +46,9 @@ def main() -> dict:
         folder.mkdir()
 
         def render(name: str) -> None:
-            annotate.render(clips[name], story(name, detector, rows, section), folder / f"{name}.mp4", section)
+            annotate.render(
+                clips[name], story(name, detector, rows, section), folder / f"{file_name(name)}.mp4", section
+            )
 
         with ThreadPoolExecutor(stage.workers()) as pool:
             list(tqdm(pool.map(render, chosen), total=len(chosen), desc="annotate", unit="clip"))
@@ -77,7 +79,7 @@ def story(clip: str, detector: str, rows: pd.DataFrame, section: annotate.Params
     maps, limits = {}, (0.0, 1.0)
     for source in (detector, section.maps, *sorted(path.name for path in MAPS.glob("*"))):
         if (MAPS / source / f"{clip}.npz").exists():
-            stored = np.load(MAPS / source / f"{clip}.npz")
+            stored = artifacts.load_arrays(MAPS / source / f"{clip}.npz")
             maps, limits = (
                 dict(zip(stored["frames"].tolist(), stored["maps"], strict=True)),
                 overlay.span([stored["maps"]]),
@@ -88,4 +90,5 @@ def story(clip: str, detector: str, rows: pd.DataFrame, section: annotate.Params
 
 
 if __name__ == "__main__":
-    stage.run(main, name="annotate_clip" if "--clip" in sys.argv else None)
+    one = "--clip" in sys.argv
+    stage.run(main, name="annotate_clip" if one else None, alone=not one)

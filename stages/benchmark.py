@@ -43,4 +43,4 @@ def peak(store: Path, frames: int) -> float:
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    stage.run(main, alone=False)

@@ -3,7 +3,6 @@
 import logging
 
 import numpy as np
-import pandas as pd
 
 from vad.data.frames import FrameStore
 from vad.detectors import registry
@@ -20,7 +19,7 @@ def main() -> dict:
         logging.info("no embeddings: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
         artifacts.save_arrays(semantic.EMBEDDINGS, semantic.arrays([], np.zeros((0, 1), np.float32)))
         return {"frames": 0}
-    sample = pd.read_parquet("data/sample.parquet")
+    sample = artifacts.load_table("data/sample.parquet")
     wanted = sample.loc[sample["role"].isin(ROLES), ["clip", "frame"]].drop_duplicates()
     encoder = encoders.load(params.section("encoder", semantic.Params))
     arrays = semantic.embed(select(store, wanted), encoder)

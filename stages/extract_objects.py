@@ -26,14 +26,14 @@ def main() -> dict:
             folder.mkdir()
         return {"frames": 0}
     settings = params.section("extract_objects", detection.Params)
-    sample = pd.read_parquet("data/sample.parquet")
+    sample = artifacts.load_table("data/sample.parquet")
     training = fit_clips(store, sample, "fit_all")
     scored = select(store, sample[sample["role"].isin(["test", "calibration"])])
     wanted = [*spread(training, settings.max_fit_frames, RUN), *scored]
     with artifacts.replacing(OUT) as folder:
         folder.mkdir()
         for clip, table in objects(training, wanted, settings):
-            table.to_parquet(folder / f"{clip.name}.parquet", index=False)
+            artifacts.write_table(folder / f"{clip.name}.parquet", table)
     return {"frames": sum(len(clip.frames) for clip in wanted)}
 
 

@@ -25,11 +25,11 @@ def main() -> dict:
     common = params.common()
     manifest = FrameStore().manifest.set_index("clip")
     fps, scenes = manifest["fps"].astype(float).to_dict(), manifest["scene"].to_dict()
-    sample = pd.read_parquet(DATA / "sample.parquet")
+    sample = artifacts.load_table(DATA / "sample.parquet")
 
     tables, skipped = {}, {}
     for name in sys.argv[1:] or sorted(path.stem for path in (DATA / "scores").glob("*.parquet")):
-        scores = pd.read_parquet(DATA / "scores" / f"{name}.parquet")
+        scores = artifacts.load_table(DATA / "scores" / f"{name}.parquet")
         if (scores["role"] == "test").any():
             tables[name] = fused.detector_rows(name, fused.numbered(scores, sample), fps, scenes, smoothing)
         else:

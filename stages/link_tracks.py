@@ -20,7 +20,7 @@ def main() -> dict:
     for clip in tqdm(store.clips(), desc="link tracks", unit="clip"):
         objects = DATA / "objects" / f"{clip.name}.parquet"
         if clip.name not in given and objects.exists():
-            linked = tracking.link(pd.read_parquet(objects), clip.fps, settings)
+            linked = tracking.link(artifacts.load_table(objects), clip.fps, settings)
             parts.append(linked.assign(clip=clip.name))
     table = pd.concat(parts, ignore_index=True)[store.tracks.columns].astype(store.tracks.dtypes)
     artifacts.save_table(OUT, table)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from vad.data.frames import Clip, FrameStore
@@ -27,7 +26,7 @@ def main() -> dict:
         return {"frames": 0}
     sizes = params.section("balance_sample", sampling.Params)
     bootstrap = params.section("evaluation", measures.Params)
-    sample = pd.read_parquet("data/sample.parquet")
+    sample = artifacts.load_table("data/sample.parquet")
     rng = np.random.default_rng(seed)
     test = leak.Pool(with_embeddings(fit_clips(store, sample, "test")))
     pool = test.draw(sizes.test_per_class, rng, balanced=True)

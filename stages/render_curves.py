@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.results import read_json
 from vad.visualization import pictures, scale, style
@@ -13,7 +11,7 @@ FOLDER = Path("plots/curves")
 
 def main() -> dict:
     section = params.section("pictures", pictures.Params)
-    table, ranking = scale.shown(pd.read_parquet("data/fused.parquet"), {}), read_json(Path("data/ranking.json"))
+    table, ranking = scale.shown(artifacts.load_table("data/fused.parquet"), {}), read_json(Path("data/ranking.json"))
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
         pictures.roc(table, ranking, folder / "roc", section.dpi)

@@ -5,8 +5,6 @@ Of all scores, only those of the two networks change these.
 
 from pathlib import Path
 
-import pandas as pd
-
 from vad.data.frames import FrameStore
 from vad.detectors.fitted import Fitted, load_fitted
 from vad.pipeline import artifacts, params, stage
@@ -39,7 +37,7 @@ def draw_cams(store: FrameStore, section, folder: Path) -> None:
     from vad.visualization import cam_pictures  # PyTorch takes seconds to load
 
     shown = cam_pictures.examples(
-        pd.read_parquet("data/scores/gradcam.parquet"), [clip for clip in store.clips() if clip.path]
+        artifacts.load_table("data/scores/gradcam.parquet"), [clip for clip in store.clips() if clip.path]
     )
     if shown:
         state, settings = model.states["all"], model.settings
@@ -53,7 +51,7 @@ def draw_windows(store: FrameStore, section, folder: Path) -> None:
     from vad.visualization import stae_pictures
 
     shown = stae_pictures.examples(
-        pd.read_parquet("data/scores/stae.parquet"), [clip for clip in store.clips() if clip.path]
+        artifacts.load_table("data/scores/stae.parquet"), [clip for clip in store.clips() if clip.path]
     )
     if shown:
         stae_pictures.draw(model.detector(), shown, folder / "stae", section.dpi)

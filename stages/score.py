@@ -33,7 +33,7 @@ def main(name: str) -> dict:
                 for clip, raw, maps in fitted.scored(model.detector(fold.name), plan, fold.test):
                     if maps is not None:
                         arrays = {"frames": clip.frames, "maps": maps.astype(np.float16)}
-                        artifacts.save_arrays(folder / f"{clip.name}.npz", arrays)
+                        artifacts.write_arrays(folder / f"{clip.name}.npz", arrays)
                     rows = fold.test[fold.test["clip"] == clip.name].sort_values("frame")
                     parts.append(rows.assign(fold=fold.name, score=raw.astype(np.float64)))
     table = scores.table(parts, normal)

@@ -1,16 +1,17 @@
 """Print what a run found: the metrics of every detector, best first, and where the report is."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
+
+from vad.pipeline import artifacts
 
 COLUMNS = ["roc_auc", "roc_auc_low", "roc_auc_high", "roc_auc_macro", "average_precision", "f1"]
 
 
 def results(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """The metrics of ``folder`` as a table, best micro AUC first, and why other detectors did not run."""
-    values = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    values = {path.stem: artifacts.load_json(path) for path in sorted(folder.glob("*.json"))}
     skipped = {name: metric["skipped"] for name, metric in values.items() if "skipped" in metric}
     ran = {name: metric for name, metric in values.items() if "roc_auc" in metric}
     table = pd.DataFrame.from_dict(ran, orient="index").reindex(columns=COLUMNS)

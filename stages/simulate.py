@@ -22,4 +22,5 @@ def main() -> dict | None:
 
 
 if __name__ == "__main__":
-    stage.run(main, name="contact_sheet" if "--sheet" in sys.argv else "simulate")
+    sheet_only = "--sheet" in sys.argv
+    stage.run(main, name="contact_sheet" if sheet_only else "simulate", alone=not sheet_only)

@@ -1,15 +1,10 @@
 """A data set on disk -> the frame store: every clip packed, in parallel, and the tables that describe them."""
 
 import logging
-import os
-import signal
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import cv2
@@ -21,7 +16,7 @@ from vad.data import annotations, layouts, track_files
 from vad.data.frames import DATA
 from vad.data.layouts import RawClip
 from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, annotate, extract_clip
-from vad.pipeline import artifacts, stage
+from vad.pipeline import artifacts, processes, stage
 from vad.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -88,21 +83,15 @@ def _mapping(workers: int) -> Iterator[Callable]:
     if workers <= 1:
         yield map
         return
-    # Spawned, not forked: OpenCV's threads do not survive a fork.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
-        yield pool.map
+        with processes.pool(workers, _one_thread) as pool:
+            yield pool.map
     except BrokenProcessPool:
         raise UserError("a worker process died, most likely out of memory: run again with VAD_WORKERS=1") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
-    """One thread per process, and no process that outlives an interrupted or killed run."""
+def _one_thread() -> None:
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
 
 def _without_pixels(

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from vad.pipeline.errors import UserError
+from vad.pipeline import artifacts
+from vad.pipeline.errors import Damaged, Missing, UserError
 
 DATA = Path("data")
 
@@ -106,10 +107,17 @@ class Clip:
             yield part, np.stack([self.read(frame) for frame in part])
 
     def _decode(self, frame: int, mode: int) -> np.ndarray:
-        if not hasattr(self._local, "zip"):
-            self._local.zip = zipfile.ZipFile(self.path)
-        buffer = np.frombuffer(self._local.zip.read(f"{frame:06d}.jpg"), dtype=np.uint8)
-        return cv2.imdecode(buffer, mode)
+        try:
+            if not hasattr(self._local, "zip"):
+                self._local.zip = zipfile.ZipFile(self.path)
+            image = cv2.imdecode(np.frombuffer(self._local.zip.read(f"{frame:06d}.jpg"), dtype=np.uint8), mode)
+        except FileNotFoundError as error:
+            raise Missing(self.path) from error
+        except (zipfile.BadZipFile, KeyError, EOFError, ValueError, NotImplementedError, cv2.error) as error:
+            raise Damaged(self.path, f"frame {frame}: {error}") from error
+        if image is None:
+            raise Damaged(self.path, f"frame {frame} is no picture")
+        return image
 
 
 class FrameStore:
@@ -121,23 +129,23 @@ class FrameStore:
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row per stored frame: clip, frame, scene, split, label."""
-        return pd.read_parquet(self.folder / "frames.parquet")
+        return artifacts.load_table(self.folder / "frames.parquet")
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
         """One row per clip: clip, scene, split, frames, fps, width, height, abnormal_frames, ..."""
-        return pd.read_csv(self.folder / "manifest.csv", dtype={"clip": str, "scene": str})
+        return artifacts.load_table(self.folder / "manifest.csv", dtype={"clip": str, "scene": str})
 
     @cached_property
     def tracks(self) -> pd.DataFrame:
         """Person boxes of all clips: clip, frame, track, x1, y1, x2, y2 in stored pixels; empty if none are known."""
-        return pd.read_parquet(self.folder / "tracks.parquet")
+        return artifacts.load_table(self.folder / "tracks.parquet")
 
     @cached_property
     def linked_tracks(self) -> pd.DataFrame:
         """:attr:`tracks`, and in clips that came without any the objects that ``link_tracks`` linked, if it ran."""
         path = self.folder / "linked_tracks.parquet"
-        return pd.read_parquet(path) if path.exists() else self.tracks
+        return artifacts.load_table(path) if path.exists() else self.tracks
 
     @cached_property
     def with_pixels(self) -> set[str]:
@@ -159,7 +167,7 @@ class FrameStore:
         path = self.folder / "masks" / f"{clip}.npz"
         if not path.exists():
             return None
-        packed = np.load(path)
+        packed = artifacts.load_arrays(path)
         height, width = (int(side) for side in packed["size"])
         rows = packed["bits"][at]
         return np.unpackbits(rows, axis=-1, count=height * width).reshape(*rows.shape[:-1], height, width).astype(bool)

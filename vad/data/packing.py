@@ -11,6 +11,7 @@ import pydantic
 from vad.data import annotations, decoding, quality
 from vad.data.frames import ClipWriter
 from vad.data.layouts import RawClip
+from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
@@ -145,8 +146,8 @@ def annotate(job: Job, frames: int, stored: tuple[int, int]) -> np.ndarray:
         abnormal[number] = mask.any()
         if number % job.params.stride == 0:
             rows.append(np.packbits(_resized_mask(mask, stored)))
-    with open(job.masks_folder / f"{clip.name}.npz", "wb") as file:
-        np.savez_compressed(file, bits=np.stack(rows), size=np.array([stored[1], stored[0]], np.int64))
+    arrays = {"bits": np.stack(rows), "size": np.array([stored[1], stored[0]], np.int64)}
+    artifacts.write_arrays(job.masks_folder / f"{clip.name}.npz", arrays)
     return abnormal if clip.labels is None else annotations.frame_labels(clip.labels, frames, clip.name)
 
 

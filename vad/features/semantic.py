@@ -16,6 +16,7 @@ import pydantic
 from tqdm import tqdm
 
 from vad.data.frames import Clip
+from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
@@ -90,8 +91,7 @@ def arrays(clips: Sequence[Clip], embedding: np.ndarray) -> dict[str, np.ndarray
 
 def load_embeddings(path: Path | str = EMBEDDINGS) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Clip name -> ((N,) ascending frame numbers, (N, D) float32 unit rows)."""
-    with np.load(path) as file:
-        clip, frame, embedding = file["clip"], file["frame"], file["embedding"]
+    clip, frame, embedding = map(artifacts.load_arrays(path).get, ("clip", "frame", "embedding"))
     rows = pd.Series(np.arange(len(clip))).groupby(clip).indices
     return {str(name): (frame[own], embedding[own]) for name, own in rows.items()}
 

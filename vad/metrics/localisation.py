@@ -20,6 +20,7 @@ import numpy as np
 
 from vad.data.frames import FrameStore
 from vad.metrics.measures import Params
+from vad.pipeline import artifacts
 
 # Every float16 by its bits: tables over it replace sorting and searching.
 HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
@@ -200,7 +201,7 @@ class GridMasks:
         for clip in self._clips:
             path = folder / f"{clip}.npz"
             if path.exists():
-                saved = np.load(path)
+                saved = artifacts.load_arrays(path)
                 located.append(Located(resize_maps(saved["maps"], self._size), self._truth(clip, saved["frames"])))
         return located
 

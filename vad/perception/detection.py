@@ -28,7 +28,7 @@ from vad.perception.flow import CELL, averaged, working_size
 from vad.perception.foreground import ObjectSize, blobs, mask
 from vad.perception.scene import Scene
 from vad.perception.speed import Windows
-from vad.pipeline import stage
+from vad.pipeline import artifacts, stage
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
@@ -166,7 +166,7 @@ def with_objects(clips: Sequence[Clip], folder: Path) -> list[Clip]:
         raise UserError(f"{folder} is missing: run 'dvc repro extract_objects'")
     none = pd.DataFrame(columns=COLUMNS, dtype=np.float32).astype({"frame": np.int64})
     files = [folder / f"{clip.name}.parquet" for clip in clips]
-    tables = [pd.read_parquet(file) if file.exists() else none for file in files]
+    tables = [artifacts.load_table(file) if file.exists() else none for file in files]
     return [replace(clip, objects=table) for clip, table in zip(clips, tables, strict=True)]
 
 

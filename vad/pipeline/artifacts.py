@@ -1,54 +1,50 @@
-"""Writing artifacts so that a reader never sees half of one and a rerun gives the same bytes.
+"""Artifacts: written whole, the same bytes for the same content, and read so that damage shows.
 
-Everything is written to a temporary sibling and moved into place; tables, arrays and JSON are serialised without time
-stamps or machine-dependent order.
+Everything is written outside the folders that stages read (``vad.pipeline.scratch``) and moved into place; tables,
+arrays and JSON are serialised without time stamps or machine-dependent order. Every file carries a checksum
+(``vad.pipeline.seals``) or has one kept (``vad.pipeline.sums``), and each ``load_`` compares it: a file that was
+truncated, emptied or changed by a bit is :class:`~vad.pipeline.errors.Damaged`, one line.
 """
 
+import io
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from vad.pipeline import naming, scratch, seals, sums
+from vad.pipeline.errors import Damaged, Missing
+
 # Paths moved into place by this process, in order: what the stage made (see vad.pipeline.stage).
 written: list[Path] = []
 
 
 @contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside ``path`` that replaces it when the block ends well and vanishes when it does not.
+def replacing(path: Path | str, output: bool = True) -> Iterator[Path]:
+    """A temporary path that replaces ``path`` when the block ends well and vanishes when it does not.
 
     The caller creates a file or a folder at the temporary path. An existing folder at ``path`` is replaced whole.
+
+    Args:
+        output: whether this is part of what the stage makes; checkpoints and records are not.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
-    holder = Path(tempfile.mkdtemp(prefix=f".writing-{os.getpid()}-", dir=path.parent))
-    temporary = holder / path.name
-    try:
+    with scratch.holder(path) as holder:
+        temporary = holder / path.name
         yield temporary
+        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            os.replace(path, holder / ".old")  # a kill from here on leaves no folder at all, never half of one
         os.replace(temporary, path)
-        written[:] = [other for other in written if holder not in other.parents] + [path]
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written in ``folder``."""
-    for leftover in folder.glob(".writing-*-*"):
-        try:
-            os.kill(int(leftover.name.split("-")[1]), 0)
-        except ProcessLookupError:
-            shutil.rmtree(leftover, ignore_errors=True)
-        except (PermissionError, ValueError):
-            pass  # alive under another user, or not ours
+        sums.remember(path)
+        written[:] = [other for other in written if holder not in other.parents] + [path] * output
 
 
 def save_json(path: Path | str, values: dict, digits: int | None = 6) -> None:
@@ -80,16 +76,49 @@ def _plain(value: object, digits: int | None) -> object:
 def save_table(path: Path | str, table: pd.DataFrame) -> None:
     """A table as .parquet or .csv, by the suffix of ``path``, without its index."""
     with replacing(path) as temporary:
-        if temporary.suffix == ".csv":
-            table.to_csv(temporary, index=False, lineterminator="\n")
-        else:
-            table.to_parquet(temporary, index=False)
+        write_table(temporary, table)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """The same into a folder that is itself being written."""
+    if path.suffix == ".csv":
+        _texts(table, naming.cell).to_csv(path, index=False, lineterminator="\n")
+    else:
+        _write_parquet(path, table)
+        seals.seal(path)
+
+
+def _texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """The table with those cells changed that a spreadsheet could take for a formula."""
+
+    def hostile(name: str) -> bool:
+        return any(isinstance(cell, str) and naming.FORMULA.match(cell) for cell in table[name].unique())
+
+    columns = [name for name in table if not pd.api.types.is_numeric_dtype(table[name].dtype) and hostile(name)]
+    cells = {name: [change(cell) if isinstance(cell, str) else cell for cell in table[name]] for name in columns}
+    return table.assign(**cells)
+
+
+def _write_parquet(path: Path, table: pd.DataFrame) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = pa.Table.from_pandas(table, preserve_index=False)
+    columns = columns.replace_schema_metadata({**(columns.schema.metadata or {}), b"seal": seals.EMPTY})
+    parquet.write_table(columns, path, write_page_checksum=True)
 
 
 def save_arrays(path: Path | str, arrays: dict[str, np.ndarray]) -> None:
     """Named arrays as a compressed .npz (its zip entries carry no time stamp)."""
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with replacing(path) as temporary:
+        write_arrays(temporary, arrays)
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """The same into a folder that is itself being written."""
+    with open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
+    seals.seal(path)
 
 
 States = dict[str, dict[str, np.ndarray]]  # fold name -> array name -> array
@@ -109,22 +138,97 @@ def save_state(folder: Path | str, states: States, meta: dict, tables: Tables | 
         temporary.mkdir()
         for fold, arrays in states.items():
             contiguous = {name: np.asarray(array, order="C") for name, array in sorted(arrays.items())}
-            save_file(contiguous, temporary / f"{fold}.safetensors")
+            file = temporary / f"{fold}.safetensors"
+            save_file(contiguous, file, {"seal": seals.EMPTY.decode()})
+            seals.seal(file)
         for name, table in (tables or {}).items():
-            table.to_parquet(temporary / f"{name}.parquet", index=False)
+            write_table(temporary / f"{name}.parquet", table)
         (temporary / "meta.json").write_text(json.dumps(_plain(meta, None), indent=2, ensure_ascii=False) + "\n")
 
 
-def load_state(folder: Path | str) -> tuple[States, dict, Tables]:
-    """What :func:`save_state` wrote: (states, meta, tables)."""
-    from safetensors.numpy import load_file
+# --- reading ---------------------------------------------------------------------------------------------------------
 
-    folder = Path(folder)
-    states = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
-    tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+
+def load_table(path: Path | str, **options) -> pd.DataFrame:
+    """A table that :func:`save_table` wrote; ``options`` are those of pandas' reader.
+
+    Raises:
+        Missing: there is no such file.
+        Damaged: it is not what was written.
+    """
+    path = Path(path)
+    with _reading(path):
+        if path.suffix == ".csv":
+            options = {"keep_default_na": False, "na_values": [""], **options}  # a clip may be called NA
+            return _texts(pd.read_csv(io.BytesIO(_text(path)), **options), naming.from_cell)
+        return pd.read_parquet(io.BytesIO(seals.unsealed(path)), page_checksum_verification=True, **options)
+
+
+def load_arrays(path: Path | str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz, all of them. Raises as :func:`load_table`."""
+    path = Path(path)
+    with _reading(path), zipfile.ZipFile(io.BytesIO(seals.unsealed(path))) as archive:
+        # Each entry whole, so that zip's own checksum of it is compared too.
+        entries = {name.removesuffix(".npy"): io.BytesIO(archive.read(name)) for name in archive.namelist()}
+        return {name: np.lib.format.read_array(entry, allow_pickle=False) for name, entry in entries.items()}
+
+
+def load_json(path: Path | str) -> dict:
+    """The object that :func:`save_json` wrote. Raises as :func:`load_table`."""
+    path = Path(path)
+    with _reading(path):
+        values = json.loads(_text(path))
+        if not isinstance(values, dict):
+            raise Damaged(path, "it is no JSON object")
+        return values
+
+
+def load_state(folder: Path | str) -> tuple[States, dict, Tables]:
+    """What :func:`save_state` wrote: (states, meta, tables). Raises as :func:`load_table`."""
+    from safetensors.numpy import load
+
+    folder, states = Path(folder), {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with _reading(path):
+            states[path.stem] = load(seals.unsealed(path))
+    tables = {path.stem: load_table(path) for path in sorted(folder.glob("*.parquet"))}
     return states, load_meta(folder), tables
 
 
 def load_meta(folder: Path | str) -> dict:
     """What is said beside the state that :func:`save_state` wrote, without reading that."""
-    return json.loads((Path(folder) / "meta.json").read_text())
+    return load_json(Path(folder) / "meta.json")
+
+
+def _text(path: Path) -> bytes:
+    content = path.read_bytes()
+    if not content.strip():
+        raise Damaged(path, "it is empty")
+    sums.check(path, content)
+    return content
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What libraries say of a broken file, as one line that names it."""
+    from pyarrow import ArrowException
+    from safetensors import SafetensorError
+
+    broken = (
+        ValueError, KeyError, TypeError, EOFError, OverflowError, MemoryError, struct.error, zlib.error, SyntaxError,
+        NotImplementedError, zipfile.BadZipFile, pd.errors.ParserError, ArrowException, SafetensorError,
+    )  # fmt: skip
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Missing(path) from error
+    except broken as error:
+        raise Damaged(path, _first_line(error)) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the file system's own: no permission, an unreadable sector
+        raise Damaged(path, _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

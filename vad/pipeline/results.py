@@ -1,6 +1,5 @@
 """What a run left behind, read for people: metrics, costs. A file that is not there is an empty answer."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -44,10 +43,10 @@ def why_skipped(detector: str, folder: Path = MODELS) -> str | None:
 
 def read_json(path: Path) -> dict:
     """The JSON object in ``path``; empty where there is no such file."""
-    return json.loads(path.read_text()) if path.exists() else {}
+    return artifacts.load_json(path) if path.exists() else {}
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """The CSV table in ``path``, clips, scenes and types as text; empty where there is no such file."""
     texts = dict.fromkeys(["clip", "scene", "type"], str)
-    return pd.read_csv(path, dtype=texts) if path.exists() else pd.DataFrame()
+    return artifacts.load_table(path, dtype=texts) if path.exists() else pd.DataFrame()

@@ -1,7 +1,8 @@
 """What every stage script shares: one-line errors, logging, determinism and the record of what the stage cost.
 
 A stage script ends with ``run(main)``. A mistake of the user's, a full disk or an interruption becomes one line on
-stderr and exit code 1 (130 for an interruption).
+stderr and exit code 1 (130 for an interruption from the keyboard, 143 for SIGTERM). A stage sweeps what killed ones
+left half-written, ends with the DVC that runs it, and refuses to run beside itself.
 """
 
 import ctypes
@@ -12,22 +13,21 @@ import logging
 import os
 import platform
 import random
-import re
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 
-from vad.pipeline import artifacts
-from vad.pipeline.errors import UserError
+from vad.pipeline import artifacts, processes, scratch
+from vad.pipeline.errors import Missing, UserError
+from vad.pipeline.naming import printable
 
 TIMINGS = Path("data/timings")
-# What libraries say instead of ENOSPC: NumPy's short writes, safetensors' own errors, PyTorch's archives.
-DISK_FULL = re.compile(r"\d+ requested and \d+ written|[Nn]o space left on device|PytorchStreamWriter failed writing")
+MADE = ("data", "metrics", "plots", "report")  # folders of what stages make
 
 
 def workers() -> int:
@@ -75,24 +75,31 @@ def seed_everything(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def run(main: Callable[[], dict | None], name: str | None = None) -> None:
+def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = True) -> None:
     """Run a stage's ``main`` as its script's last line.
 
     Args:
         main: the stage; it may return ``{"frames": n}``, the work it did, which is kept beside its time.
         name: under which the time is kept; the script's name by default.
+        alone: whether it writes outputs of the pipeline, which no two processes may at once.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     keep_memory()
     name = name or Path(sys.argv[0]).stem
+    processes.handle_termination()
+    processes.end_with_dvc()
     started = time.perf_counter()
     try:
-        work = main() or {}
-        _record_cost(name, time.perf_counter() - started, work)
+        with scratch.only_one(name) if alone else nullcontext():
+            scratch.sweep()
+            work = main() or {}
+            _record_cost(name, time.perf_counter() - started, work)
     except UserError as error:
         _fail(name, str(error))
-    except KeyboardInterrupt:
-        _fail(name, "interrupted; 'dvc repro' goes on from the last finished stage", code=130)
+    except KeyboardInterrupt as error:
+        code = 143 if isinstance(error, processes.Terminated) else 130
+        processes.leave_within(processes.GRACE, code)
+        _fail(name, "interrupted; 'dvc repro' goes on from the last finished stage", code)
     except Exception as error:
         if line := _mishap(error):
             _fail(name, line)
@@ -101,23 +108,25 @@ def run(main: Callable[[], dict | None], name: str | None = None) -> None:
 
 def _mishap(error: Exception) -> str | None:
     """What the user can do about an error of the file system; None where it is not for the user to mend."""
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or DISK_FULL.search(str(error)):
-        file = getattr(error, "filename", None) or "an output"
-        return f"the disk is full while writing {file}: free some space and run again"
     if not isinstance(error, OSError):
         return None
     file = error.filename or " ".join(str(error).split())
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full while writing {file}: free some space and run again"
     if error.errno == errno.EROFS:
         return f"cannot write {file}: make the folder writable and run again"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission for {file}: make the file readable or its folder writable, and run again"
-    if isinstance(error, FileNotFoundError):
-        return f"{file} is missing: run 'dvc repro', which first makes what a stage needs"
-    return None
+    if isinstance(error, FileNotFoundError) and Path(str(file)).parts[:1] in {(top,) for top in MADE}:
+        return str(Missing(file))
+    return None  # any other file that is not there is for whoever wrote the code: its traceback stays
 
 
 def _fail(name: str, message: str, code: int = 1) -> None:
-    print(f"{name}: {message}", file=sys.stderr)
+    if "tqdm" in sys.modules:  # a bar that was left open would have the message in its own line
+        for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
+            bar.close()
+    print(printable(f"{name}: {message}"), file=sys.stderr)
     sys.exit(code)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from vad.metrics.measures import auc
+from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Protocol
 from vad.post_processing import calibration, fusion, temporal
@@ -24,7 +25,7 @@ ORDINARY = np.log(2)  # the surprise of a median normal frame: stands for a fram
 
 def load(path: Path | str) -> pd.DataFrame:
     """The fused table, its texts as categories: they repeat on every row, and choosing rows is much quicker so."""
-    table = pd.read_parquet(path)
+    table = artifacts.load_table(path)
     return table.astype(dict.fromkeys(["detector", "clip", "scene", "role"], "category"))
 
 

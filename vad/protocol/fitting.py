@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from vad.data.frames import Clip, FrameStore
-from vad.pipeline import params
+from vad.pipeline import artifacts, params
 from vad.protocol.declaration import Declaration
 from vad.protocol.folds import Fold, folds, select
 
@@ -42,7 +42,7 @@ class Plan:
     def of(cls, declared: Declaration, store: FrameStore | None = None) -> "Plan":
         """From ``data/sample.parquet`` and params.yaml."""
         common = params.common()
-        return cls(declared, store or FrameStore(), pd.read_parquet(SAMPLE), common.seed, common.protocol)
+        return cls(declared, store or FrameStore(), artifacts.load_table(SAMPLE), common.seed, common.protocol)
 
     @cached_property
     def folds(self) -> list[Fold]:

@@ -3,45 +3,13 @@ r"""Jinja2 for LaTeX: ``\BLOCK{...}``, ``\VAR{...}``, ``\#{...}`` and, at a line
 Whatever a template prints is escaped; what is LaTeX already says so by being :class:`Tex`.
 """
 
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
 
-SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_\allowbreak{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "/": r"/\allowbreak{}",
-    "\u2013": "--",
-    "\u2014": "---",
-    "\u2018": "`",
-    "\u2019": "'",
-    "\u201c": "``",
-    "\u201d": "''",
-    "\u2026": r"\dots{}",
-    "\u00d7": r"\(\times\)",
-    "\u2264": r"\(\leq\)",
-    "\u2265": r"\(\geq\)",
-    "\u2192": r"\(\to\)",
-    "\u00b7": r"\(\cdot\)",
-    "\u00b5": r"\(\mu\)",
-    "\u00b2": r"\(^2\)",
-    "\u00b0": r"\(^\circ\)",
-    "\u00b1": r"\(\pm\)",
-}
+from vad.pipeline import naming
+
 NONE = "--"  # a number that is not known
 
 
@@ -52,24 +20,13 @@ class Tex(str):
 
 
 def escape(value: object) -> Tex:
-    """``value`` as text in LaTeX; a character that the fonts lack is named by its code point. None is a dash."""
-    if isinstance(value, Tex):
-        return value
-    return Tex(
-        "".join(_character(char) for char in unicodedata.normalize("NFC", NONE if value is None else str(value)))
-    )
+    """``value`` as text in LaTeX (``vad.pipeline.naming``). None is a dash."""
+    return value if isinstance(value, Tex) else Tex(naming.latex(NONE if value is None else str(value)))
 
 
-def _character(char: str) -> str:
-    if char in SPECIAL:
-        return SPECIAL[char]
-    if char.isspace():
-        return " "
-    if char.isascii():
-        return char if char.isprintable() else ""
-    if char.isalpha() and ord(char) < 0x180:  # Latin-1 and Latin Extended-A: what the T1 fonts hold
-        return char
-    return rf"\texttt{{U+{ord(char):04X}}}"
+def path(value: object) -> Tex:
+    """A relative path inside ``\\href``."""
+    return Tex(naming.url(str(value)))
 
 
 def number(value: float | None, digits: int = 3) -> Tex:
@@ -107,7 +64,7 @@ def listing(words: list[object], last: str = "and") -> Tex:
 
 FILTERS: dict[str, Callable] = {
     "number": number, "signed": signed, "count": count, "percent": percent, "interval": interval, "listing": listing,
-    "tex": Tex,
+    "path": path, "tex": Tex,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from vad.pipeline import processes
 from vad.pipeline.errors import UserError
 
 INSTALL = (
@@ -43,14 +44,7 @@ def typeset(source: Path, target: Path, name: str) -> str:
         folder = Path(scratch)
         done = None
         for command in _commands(name, source.name, folder):
-            done = subprocess.run(
-                command,
-                cwd=source.parent,
-                env={**os.environ, **REPRODUCIBLE},
-                capture_output=True,
-                errors="replace",
-                check=False,
-            )
+            done = processes.run(command, cwd=source.parent, env={**os.environ, **REPRODUCIBLE}, errors="replace")
             if done.returncode:
                 break
         made, log = folder / f"{source.stem}.pdf", _log(folder / f"{source.stem}.log", done)

@@ -11,9 +11,7 @@ The same seed and parameters give the same bytes, whatever the number of worker 
 
 import io
 import logging
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import av
@@ -23,7 +21,7 @@ import pandas as pd
 import pydantic
 from tqdm import tqdm
 
-from vad.pipeline import artifacts
+from vad.pipeline import artifacts, processes
 from vad.pipeline.params import Section
 from vad.simulation.actors import FPS
 from vad.simulation.clip import Plan, render
@@ -58,18 +56,12 @@ def simulate(root: Path | str, params: Params, seed: int, workers: int) -> int:
         workers: processes that render; the bytes do not depend on it.
     """
     plans = plan(params, seed)
-    # spawn, not fork: OpenCV and the codecs keep threads and locks that a forked child would inherit
-    context = multiprocessing.get_context("spawn")
     with artifacts.replacing(root) as folder:
         for part in ("training/videos", "testing/frames", "testing/test_frame_mask", "testing/test_pixel_mask"):
             (folder / part).mkdir(parents=True)
-        with ProcessPoolExecutor(min(workers, len(plans)), mp_context=context) as pool:
+        with processes.pool(min(workers, len(plans))) as pool:
             jobs = [pool.submit(_write, item, folder) for item in plans]
-            try:
-                rows = [row for job in tqdm(jobs, desc="simulate", unit="clip") for row in job.result()]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+            rows = [row for job in tqdm(jobs, desc="simulate", unit="clip") for row in job.result()]
         table = pd.DataFrame(rows, columns=["clip", "first_frame", "last_frame", "type"])
         table.sort_values(["clip", "first_frame", "type"]).to_csv(folder / "events.csv", index=False)
     return params.frames * len(plans)

@@ -18,6 +18,7 @@ from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
 from vad.data.frames import Clip
+from vad.pipeline import naming
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 from vad.visualization.overlay import blend
@@ -115,13 +116,13 @@ def _header(clip: Clip, story: Story, row, width: int) -> np.ndarray:
     draw = ImageDraw.Draw(image)
     ink = (255, 255, 255) if row.alarm else INK
     seconds = row.frame / clip.fps
-    draw.text((10, 9), f"{clip.name}   {seconds:6.2f} s", fill=ink, font=font(14))
+    draw.text((10, 9), f"{naming.drawn(clip.name)}   {seconds:6.2f} s", fill=ink, font=font(14))
     state = "ALARM" if row.alarm else "quiet"
     draw.text(
         (width * 0.36, 9), f"{story.detector}  {row.shown:+.2f}  {state}", fill=ink, font=font(14, bold=row.alarm)
     )
     if row.label:
-        text = story.kind(int(row.frame)) or "abnormal"
+        text = naming.drawn(story.kind(int(row.frame))) or "abnormal"
         length = draw.textlength(text, font=font(13))
         draw.rectangle((width - length - 26, 6, width - 8, HEADER - 6), fill=TRUTH)
         draw.text((width - length - 17, 9), text, fill=(255, 255, 255), font=font(13))

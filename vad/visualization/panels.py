@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vad.data.frames import Clip, FrameStore
+from vad.pipeline import artifacts
 from vad.visualization.overlay import blend, span
 from vad.visualization.style import WIDTH, plt, save
 
@@ -50,7 +51,7 @@ def draw(
     chosen = choose(rows, count)
     clips = {clip.name: clip for clip in store.clips("test")}
     wanted = {clip for part in chosen.values() for clip in part["clip"]}
-    maps = {clip: np.load(files[clip]) for clip in sorted(wanted)}
+    maps = {clip: artifacts.load_arrays(files[clip]) for clip in sorted(wanted)}
     maps = {clip: dict(zip(stored["frames"].tolist(), stored["maps"], strict=True)) for clip, stored in maps.items()}
     limits = span([np.stack(list(part.values())) for part in maps.values()])
     ceiling = max(rows["shown"].quantile(0.999), 1.0)

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import matplotlib
 import numpy as np
@@ -15,6 +16,11 @@ from PIL import Image
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from vad.pipeline import naming
+
+_set_text = Text.set_text
 
 NORMAL = "#56789a"
 ABNORMAL = "#d55e00"
@@ -55,9 +61,16 @@ RC = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Matplotlib's defaults, changed by the settings above and by nothing in the user's own matplotlibrc."""
-    with plt.style.context(["default", RC]):
+    """Matplotlib's defaults, changed by the settings above and by nothing in the user's own matplotlibrc.
+
+    Every text of a figure passes through ``vad.pipeline.naming``: names of clips and events may hold anything.
+    """
+    with plt.style.context(["default", RC]), patch.object(Text, "set_text", _set_safe_text):
         yield
+
+
+def _set_safe_text(text: Text, content: object) -> None:
+    _set_text(text, content if content is None else naming.matplotlib(str(content)))
 
 
 def grid(

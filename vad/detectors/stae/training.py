@@ -5,9 +5,9 @@ everything that the next step depends on, and which windows a step sees depends 
 """
 
 import hashlib
+import io
 import json
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ from tqdm import tqdm
 
 from vad.detectors.stae.network import Network, half_type, loss, mixed
 from vad.detectors.stae.windows import Windows
-from vad.pipeline import stage
+from vad.pipeline import artifacts, stage
 
 log = logging.getLogger(__name__)
+
+DIGEST = hashlib.sha256().digest_size  # bytes
 
 
 class Training:
@@ -96,19 +98,25 @@ class Training:
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.network.state_dict().items()}
 
     def _save(self) -> None:
-        """Write the checkpoint beside the old one, then put it in its place: a kill leaves one or the other, whole."""
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.checkpoint.with_suffix(f".{os.getpid()}")
+        """Put a checkpoint, after the digest of its bytes, in the old one's place: a kill leaves one or the other."""
         values = {name: getattr(self, name) for name in ("step", "best", "waited")}
         values["best_weights"] = {name: torch.from_numpy(array) for name, array in self.best_weights.items()}
         values |= {name: getattr(self, name).state_dict() for name in ("network", "optimizer", "scaler")}
-        torch.save(values, temporary)
-        os.replace(temporary, self.checkpoint)
+        buffer = io.BytesIO()
+        torch.save(values, buffer)  # by way of memory: PyTorch's own writing hides why the disk refused it
+        content = buffer.getvalue()
+        with artifacts.replacing(self.checkpoint, output=False) as temporary:
+            temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
     def _resume(self) -> None:
         if not self.checkpoint.exists():
             return
-        values = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        stored = self.checkpoint.read_bytes()
+        digest, content = stored[:DIGEST], stored[DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
+            log.warning("stae: %s is damaged: the training starts anew", self.checkpoint)
+            return
+        values = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
         for name in ("network", "optimizer", "scaler"):
             getattr(self, name).load_state_dict(values[name])
         self.step, self.best, self.waited = values["step"], values["best"], values["waited"]
