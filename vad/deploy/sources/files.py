@@ -1,0 +1,109 @@
+"""Frames out of files and folders of pictures, as fast as they are asked for, and none is left out."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+
+from vad.data.listing import pictures_in
+from vad.deploy.sources.address import Source
+from vad.deploy.sources.clock import TICK
+from vad.deploy.sources.media import (
+    USUAL_FPS,
+    Decoder,
+    Frame,
+    Opened,
+    Packet,
+    Thinning,
+    Undecodable,
+    frame_rate,
+    header,
+    packet_of,
+    stamp,
+)
+from vad.pipeline.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def read(source: Source, fps: float | None = None) -> Iterator[Opened | Packet | Frame]:
+    """All of a file or folder: what it says of itself, then its packets and frames as they come.
+
+    Args:
+        fps: for a file the frames per second that are wanted, None for all; for a folder of pictures their rate.
+
+    Raises:
+        UserError: it cannot be opened, or holds no frame.
+    """
+    if source.kind == "pictures":
+        return _pictures(Path(source.address), fps or USUAL_FPS)
+    return _video(source.address, fps)
+
+
+def count(source: Source) -> int | None:
+    """How many frames it promises to hold; None where it does not say."""
+    if source.kind == "pictures":
+        return len(pictures_in(Path(source.address)))
+    with _opened(source.address) as container:
+        stream = container.streams.video[0]
+        if stream.frames:
+            return stream.frames
+        return round(container.duration / 1e6 * frame_rate(stream)) if container.duration else None
+
+
+def _opened(path: str) -> av.container.InputContainer:
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        container = av.open(path)
+    except (av.error.FFmpegError, OSError, ValueError):
+        raise UserError(
+            f"{path} cannot be opened as a video (truncated or not a video); restore the file or leave it out"
+        ) from None
+    if not container.streams.video:
+        container.close()
+        raise UserError(f"{path} carries no video; leave it out")
+    return container
+
+
+def _video(path: str, fps: float | None) -> Iterator[Opened | Packet | Frame]:
+    decoder, thinning, number, last, size = Decoder(), Thinning(fps), 0, float("-inf"), None
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        rate = frame_rate(stream)
+        start = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
+        try:
+            for packet in container.demux(stream):
+                if packet.size:
+                    at = stamp(packet)
+                    yield packet_of(packet, number / rate if at is None else at - start)
+                for frame in decoder.frames(packet):
+                    if size != (frame.width, frame.height):
+                        size = (frame.width, frame.height)
+                        yield Opened(rate, size, header(stream, packet))
+                    own = number / rate if frame.time is None else frame.time - start
+                    last = max(own, last + TICK)
+                    if thinning.wants(last):
+                        yield Frame(number, last, frame.to_ndarray(format="rgb24"), time.monotonic())
+                    number += 1
+        except (av.error.FFmpegError, Undecodable, OSError) as error:
+            log.warning("%s: reading ended after frame %d: %s", path, number, error)
+    if number == 0:
+        raise UserError(f"{path}: no frame could be decoded; restore the file or leave it out")
+    if decoder.damaged:
+        log.warning("%s: %d damaged packets were passed over", path, decoder.damaged)
+
+
+def _pictures(folder: Path, fps: float) -> Iterator[Opened | Frame]:
+    size = None
+    for number, file in enumerate(pictures_in(folder)):
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if image is None:
+            raise UserError(f"{file} cannot be read as a picture; restore the file or remove it")
+        if size != image.shape[1::-1]:
+            size = image.shape[1::-1]
+            yield Opened(fps, size, None)
+        yield Frame(number, number / fps, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time.monotonic())
