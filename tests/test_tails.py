@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import genpareto
 
-from vad.detectors.density.tails import Tail
+from vad.detectors.density.tails import PlaceTails, Tail
 
 
 def test_surprise_inside_the_body_is_the_empirical_tail_probability():
@@ -35,3 +35,26 @@ def test_surprise_goes_on_rising_beyond_all_data_and_survives_saving():
 
 def test_constant_scores_have_a_tail():
     assert np.isfinite(Tail.fit(np.ones(10)).surprise(np.array([1.0, 2.0]))).all()
+
+
+def test_a_cell_with_enough_values_is_judged_by_its_own_tail_others_by_their_scenes():
+    random = np.random.default_rng(0)
+    busy, quiet, elsewhere = np.array([0.1, 0.1]), np.array([0.9, 0.9]), np.array([0.5, 0.5])
+    places = np.repeat([busy, quiet, elsewhere], [5000, 100, 20_000], axis=0)
+    values = np.concatenate([random.exponential(10, 5000), random.exponential(10, 100), random.exponential(1, 20_000)])
+    fitted = PlaceTails.fit(["a"], [places], [values])
+    judged = [float(fitted.surprise("a", place[None], np.array([20.0]))[0]) for place in (busy, quiet, elsewhere)]
+    np.testing.assert_allclose(judged[0], 2.0, atol=0.2)  # exp(-20 / 10)
+    assert judged[2] > 15  # exp(-20)
+    np.testing.assert_allclose(judged[1], -np.log(np.mean(values >= 20)), rtol=0.15)  # too few: the whole scene's
+    np.testing.assert_array_equal(fitted.surprise("b", busy[None], np.array([20.0])), judged[1])  # a scene never seen
+
+
+def test_tails_by_place_come_back_from_their_arrays():
+    random = np.random.default_rng(1)
+    places, values = random.uniform(-0.1, 1.1, (9000, 2)), random.exponential(1, 9000)
+    fitted = PlaceTails.fit(["01", "02"], [places[:8000], places[8000:]], [values[:8000], values[8000:]])
+    again = PlaceTails.from_arrays(fitted.arrays("x.tail") | {"other": np.zeros(3)}, "x.tail")
+    for scene in ("01", "02", "03"):
+        expected = fitted.surprise(scene, places[:100], values[:100])
+        np.testing.assert_allclose(again.surprise(scene, places[:100], values[:100]), expected, rtol=1e-5)

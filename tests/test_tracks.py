@@ -13,12 +13,14 @@ from vad.detectors import tracks
 from vad.pipeline import params as parameters
 from vad.pipeline.errors import UserError
 
-REAL_PARAMS = {"components": 8, "boxes": 40000, "scene_boxes": 5000}
+REAL_PARAMS = {"components": 16, "boxes": 40000, "scene_boxes": 5000}
 PARAMS = parameters.validate(
     {
         "max_gap_seconds": 1.25,
         "smooth_seconds": 0.333,
         "window_seconds": 0.417,
+        "average_seconds": 1.0,
+        "prior": 0.5,
         "components": 4,
         "regularisation": 0.01,
         "boxes": 4000,

@@ -49,3 +49,14 @@ def test_no_boxes_give_no_trajectories():
     dense = densify(empty, 3)
     assert len(dense.frames) == 0
     assert dense.smoothed(2.0).shape == (0, 4)
+
+
+def test_the_mean_along_a_trajectory_weighs_boxes_and_draws_a_short_one_to_the_usual():
+    dense = densify(boxes([(1, f, 0.0) for f in range(200)] + [(2, 0, 0.0)]), 1)
+    values = np.where(dense.owners == 1, 9.0, np.where(dense.frames == 100, 500.0, 9.0))
+    weights = (values < 500).astype(float)  # the odd box does not count
+    mean = dense.averaged(values, weights, sigma=10.0, prior=0.5, usual=1.0)
+    kernel = np.exp(-0.5 * (np.arange(-30, 31) / 10) ** 2)
+    assert mean[60] == pytest.approx((9 + 0.5) / 1.5)  # a whole kernel of nines, half a kernel of ones
+    assert mean[100] == pytest.approx((9 * (kernel.sum() - 1) + 0.5 * kernel.sum()) / (1.5 * kernel.sum() - 1))
+    assert mean[200] == pytest.approx((9 + 0.5 * kernel.sum()) / (1 + 0.5 * kernel.sum()))  # one box alone

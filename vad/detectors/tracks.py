@@ -1,12 +1,17 @@
-"""Trajectories of persons: how a person moves, and whether a box of this shape belongs at this place of the scene.
+"""Trajectories of persons: how a person moves, how the box's shape goes with it, whether such a box belongs there.
 
-Two groups of features per box, each with its own density:
+Three groups of features per box, each with its own density:
     motion: velocity and acceleration in body heights per second, one Gaussian mixture for all scenes;
+    gait: the same together with the log aspect of the box and its rate, one mixture for all scenes: a walker's box
+        widens and narrows with each step, a rider's does not, and a body that is bent or lies is wide;
     shape: width and height of the box given where it stands, one mixture per scene.
 A group's negative log-likelihood becomes a surprise (vad.detectors.density.tails): its tail probability among boxes of
-training clips that the density did not see, for which the clips of each scene are fitted in two halves. A box scores
-the surprise of its motion plus ``weight`` times that of its shape; a frame scores as its most surprising box, an empty
-frame 0, the minimum.
+training clips in the same cell of the same scene, since what is usual near a bench is not in the middle of a path. The
+tails come from boxes that the density did not see, for which the clips of each scene are fitted in two halves. A box
+scores the surprises of its motion and its gait plus ``weight`` times that of its shape, averaged along its trajectory
+over about a second: an oddity that lasts is none of the tracker's. Boxes that the border cuts off tell nothing of
+height, speed or shape and do not count; a short trajectory is drawn to the usual. A frame scores as its most
+surprising box, an empty frame 0, the minimum.
 
 The weight keeps a shape density that only memorised its clips from drowning the motion, and asks for no label: set to
 raise an alarm at a share ``alarm_level`` of the boxes of one half of a scene's clips, it raises more on the other
@@ -22,7 +27,7 @@ import pydantic
 
 from vad.data.frames import Clip
 from vad.detectors.density.mixture import Mixture
-from vad.detectors.density.tails import Tail
+from vad.detectors.density.tails import PlaceTails
 from vad.perception.trajectories import Trajectories, densify
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
@@ -36,12 +41,18 @@ LABELLED = False
 
 POOLED = "pooled"  # the shape density of scenes that were not fitted
 PLACE = [0, 1]  # of shape's columns: where the box stands
+GROUPS = ("motion", "gait", "shape")
+USUAL = 1.0  # nats: the mean surprise of a normal box
+BOXES_PER_COMPONENT = 1000  # of a mixture: the boxes of a track resemble each other, a thousand are some dozen tracks
+CUT = 0.005  # of the picture's height: a box that comes so near to the border is cut off by it
 
 
 class Params(Section):
     max_gap_seconds: float = pydantic.Field(gt=0, le=60)
     smooth_seconds: float = pydantic.Field(gt=0, le=10)
     window_seconds: float = pydantic.Field(gt=0, le=10)
+    average_seconds: float = pydantic.Field(gt=0, le=60)
+    prior: float = pydantic.Field(ge=0, le=10)
     components: int = pydantic.Field(ge=1, le=100)
     regularisation: float = pydantic.Field(gt=0, le=1)
     boxes: int = pydantic.Field(ge=100)
@@ -64,7 +75,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
         )
     state = _fit_densities(boxes, params, seed)
     halves = _halves([b["scene"] for b in boxes])
-    fresh: dict[str, list[np.ndarray]] = {"motion": [], "shape": []}
+    judged: list[tuple[dict, dict[str, np.ndarray]]] = []  # boxes, and their likelihoods by a density that saw others
     expected = raised = 0.0
     for half in (0, 1):
         seen = [b for b, own in zip(boxes, halves, strict=True) if own != half]
@@ -72,15 +83,15 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
         if not seen or not unseen:
             continue
         densities = _Densities(_fit_densities(seen, params, seed))
-        for group, values in fresh.items():
-            values.extend(densities(group, b) for b in unseen)
+        judged += [(b, densities.all(b)) for b in unseen]
         expected += params.alarm_level * sum(len(b["frames"]) for b in unseen)
         raised += _alarms(densities, seen, unseen, params.alarm_level)
-    if not fresh["shape"]:  # one clip per scene: nothing to compare with
+    if not judged:  # one clip per scene: nothing to compare with
         densities = _Densities(state)
-        fresh = {group: [densities(group, b) for b in boxes] for group in fresh}
-    for group, values in fresh.items():
-        state |= Tail.fit(np.concatenate(values)).arrays(group)
+        judged = [(b, densities.all(b)) for b in boxes]
+    scenes, places = [b["scene"] for b, _ in judged], [b["place"] for b, _ in judged]
+    for group in GROUPS:
+        state |= PlaceTails.fit(scenes, places, [values[group] for _, values in judged]).arrays(f"{group}.tail")
     state["shape.weight"] = np.array(min(1.0, expected / max(raised, 1.0)))
     log.info("tracks: box shape counts %.2f as much as motion", state["shape.weight"])
     return state
@@ -92,21 +103,32 @@ class Detector:
     def __init__(self, state: dict[str, np.ndarray], params: Params) -> None:
         self.params = params
         self.densities = _Densities(state)
-        self.tails = {group: Tail.from_arrays(state, group) for group in ("motion", "shape")}
-        self.weights = {"motion": 1.0, "shape": float(state["shape.weight"])}
+        self.tails = {group: PlaceTails.from_arrays(state, f"{group}.tail") for group in GROUPS}
+        self.weights = {"motion": 1.0, "gait": 1.0, "shape": float(state["shape.weight"])}
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """(N,) frame scores, >= 0, and the (N, h, w) map of box scores; no map where the picture's size is unknown."""
-        boxes = _boxes(clip, self.params)
         scores = np.zeros(len(clip.frames), np.float32)
-        if not len(boxes["frames"]):
-            return scores, self._paint(clip, boxes, scores[:0], scores[:0].astype(int))
-        surprises = sum(
-            self.weights[group] * self.tails[group].surprise(self.densities(group, boxes)) for group in self.tails
-        )
+        surprises, boxes = self._judged(clip)
         rows = np.searchsorted(clip.frames, boxes["frames"])
         np.maximum.at(scores, rows, surprises.astype(np.float32))
         return scores, self._paint(clip, boxes, surprises, rows)
+
+    def _judged(self, clip: Clip) -> tuple[np.ndarray, dict]:
+        """(B,) averaged surprises of the boxes on the clip's frames, and these boxes."""
+        if clip.tracks is None or clip.tracks.empty:
+            return np.empty(0), _permitted(_nothing(clip), clip)
+        trajectories = _trajectories(clip, self.params)
+        boxes = _described(clip, trajectories, self.params)
+        values = self.densities.all(boxes)
+        surprises = sum(
+            weight * self.tails[group].surprise(clip.scene, boxes["place"], values[group])
+            for group, weight in self.weights.items()
+        )
+        sigma, usual = self.params.average_seconds * clip.fps, USUAL * sum(self.weights.values())
+        averaged = trajectories.averaged(surprises, ~boxes["cut"], sigma, self.params.prior, usual)
+        kept = _permitted(boxes | {"surprises": averaged}, clip)
+        return kept["surprises"], kept
 
     def _paint(self, clip: Clip, boxes: dict, surprises: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
         width, height = clip.size
@@ -133,30 +155,74 @@ class _Densities:
         names = {key.removesuffix(".means") for key in state if key.endswith(".means")}
         self.mixtures = {name: Mixture.from_arrays(state, name) for name in names}
 
+    def all(self, boxes: dict) -> dict[str, np.ndarray]:
+        """Each group's values of all boxes."""
+        return {group: self(group, boxes) for group in GROUPS}
+
     def __call__(self, group: str, boxes: dict) -> np.ndarray:
-        if group == "motion":
-            return self.mixtures["motion"].negative_log_density(boxes["motion"])
+        if group != "shape":
+            return self.mixtures[group].negative_log_density(boxes[group])
         own = f"shape.{boxes['scene']}"
         mixture = self.mixtures[own if own in self.mixtures else f"shape.{POOLED}"]
         return mixture.negative_log_conditional(boxes["shape"], given=PLACE)
 
 
 def _boxes(clip: Clip, params: Params) -> dict:
-    """The clip's boxes on its permitted frames: scene, frames (B,), boxes (B, 4), motion (B, 4), shape (B, 4)."""
+    """The clip's boxes on its permitted frames, see :func:`_described`."""
     if clip.tracks is None or clip.tracks.empty:
-        empty = np.empty((0, 4))
-        return {"scene": clip.scene, "frames": np.empty(0, int), "boxes": empty, "motion": empty, "shape": empty}
-    trajectories = densify(clip.tracks, max(1, round(params.max_gap_seconds * clip.fps)))
+        return _nothing(clip)
+    return _permitted(_described(clip, _trajectories(clip, params), params), clip)
+
+
+def _trajectories(clip: Clip, params: Params) -> Trajectories:
+    return densify(clip.tracks, max(1, round(params.max_gap_seconds * clip.fps)))
+
+
+def _described(clip: Clip, trajectories: Trajectories, params: Params) -> dict:
+    """All boxes of a clip.
+
+    Returns:
+        scene; frames (B,); boxes (B, 4); motion (B, 4); gait (B, 6); shape (B, 4); place (B, 2), where the feet are as
+        fractions of the picture; cut (B,) bool, whether the border cuts the box off.
+    """
     boxes = trajectories.smoothed(params.smooth_seconds * clip.fps)
-    keep = np.isin(trajectories.frames, clip.frames)
-    values = {"frames": trajectories.frames, "boxes": boxes, "motion": _motion(trajectories, boxes, clip.fps, params)}
-    values["shape"] = _shape(boxes)
-    return {"scene": clip.scene} | {name: rows[keep] for name, rows in values.items()}
+    window = max(2, round(params.window_seconds * clip.fps))
+    motion, shape = _motion(trajectories, boxes, clip.fps, window), _shape(boxes)
+    aspect = shape[:, 3:] - shape[:, 2:3]
+    return {
+        "scene": clip.scene,
+        "frames": trajectories.frames,
+        "boxes": boxes,
+        "motion": motion,
+        "gait": np.concatenate([motion, aspect, trajectories.rate(aspect, window) * clip.fps], axis=1),
+        "shape": shape,
+        "place": shape[:, PLACE] / np.maximum(clip.size, 1),
+        "cut": _cut(boxes, clip.size),
+    }
 
 
-def _motion(trajectories: Trajectories, boxes: np.ndarray, fps: float, params: Params) -> np.ndarray:
-    """(B, 4): velocity x, y in heights/s and acceleration x, y in heights/s^2."""
-    window = max(2, round(params.window_seconds * fps))
+def _permitted(boxes: dict, clip: Clip) -> dict:
+    """The boxes on the clip's own frames."""
+    keep = np.isin(boxes["frames"], clip.frames)
+    return {name: rows if name == "scene" else rows[keep] for name, rows in boxes.items()}
+
+
+def _nothing(clip: Clip) -> dict:
+    return {"scene": clip.scene, "frames": np.empty(0, int), "boxes": np.empty((0, 4))}
+
+
+def _cut(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(B,) bool: boxes that reach the picture's border, at any side; none where its size is unknown."""
+    width, height = size
+    if not width or not height:
+        return np.zeros(len(boxes), bool)
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    margin = CUT * height
+    return ((centre - half < margin) | (centre + half > np.array(size) - margin)).any(axis=1)
+
+
+def _motion(trajectories: Trajectories, boxes: np.ndarray, fps: float, window: int) -> np.ndarray:
+    """(B, 4): velocity x, y in heights/s and acceleration x, y in heights/s^2, over ``window`` frames."""
     velocity = trajectories.rate(boxes[:, :2], window) * fps
     acceleration = trajectories.rate(velocity, window) * fps
     return np.concatenate([velocity, acceleration], axis=1) / np.maximum(boxes[:, 3:], 1)
@@ -193,9 +259,9 @@ def _alarms(densities: _Densities, seen: list[dict], unseen: list[dict], level: 
 
 
 def _fit_densities(boxes: list[dict], params: Params, seed: int) -> dict[str, np.ndarray]:
-    """The mixtures' arrays: motion, shape of all scenes pooled, shape of each scene."""
+    """The mixtures' arrays: motion, gait, shape of all scenes pooled, shape of each scene."""
     random = np.random.default_rng(seed)
-    groups = {"motion": ([b["motion"] for b in boxes], params.boxes)}
+    groups = {name: ([b[name] for b in boxes], params.boxes) for name in ("motion", "gait")}
     groups[f"shape.{POOLED}"] = ([b["shape"] for b in boxes], params.boxes)
     for scene in sorted({b["scene"] for b in boxes}):
         groups[f"shape.{scene}"] = ([b["shape"] for b in boxes if b["scene"] == scene], params.scene_boxes)
@@ -203,5 +269,6 @@ def _fit_densities(boxes: list[dict], params: Params, seed: int) -> dict[str, np
     for name, (parts, most) in groups.items():
         rows = np.concatenate(parts)
         chosen = rows[random.choice(len(rows), min(most, len(rows)), replace=False)]
-        state |= Mixture.fit(chosen, params.components, params.regularisation, int(random.integers(2**31))).arrays(name)
+        components = min(params.components, max(1, len(rows) // BOXES_PER_COMPONENT))
+        state |= Mixture.fit(chosen, components, params.regularisation, int(random.integers(2**31))).arrays(name)
     return state

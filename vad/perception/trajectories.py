@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import correlate1d, gaussian_filter1d
 
 BOX = ["x1", "y1", "x2", "y2"]
 
@@ -30,13 +30,32 @@ class Trajectories:
 
     def smoothed(self, sigma: float) -> np.ndarray:
         """``boxes``, Gaussian-smoothed along each trajectory with ``sigma`` frames; its end boxes are repeated."""
-        reach = int(4 * sigma + 0.5)
+        rows, inside = self._padded(int(4 * sigma + 0.5))
+        return gaussian_filter1d(self.boxes[rows], sigma, axis=0)[inside]
+
+    def averaged(self, values: np.ndarray, weights: np.ndarray, sigma: float, prior: float, usual: float) -> np.ndarray:
+        """Weighted Gaussian mean of (B,) ``values`` along each trajectory, drawn to the ``usual`` value.
+
+        What a trajectory does not have, beyond its ends or where ``weights`` (B,) are small, says nothing: the mean is
+        over what it has, together with ``prior`` of the kernel's whole weight at ``usual``, so that a few boxes alone
+        cannot be as extreme as many that agree.
+        """
+        reach = int(3 * sigma + 0.5)
+        kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+        rows, inside = self._padded(reach)
+        weight = np.where(inside, weights[rows], 0.0)
+        total = correlate1d(weight * values[rows], kernel, mode="constant")
+        known = correlate1d(weight, kernel, mode="constant")
+        prior *= kernel.sum()
+        return ((total + prior * usual) / (known + prior))[inside]
+
+    def _padded(self, reach: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of all trajectories, each with its end rows repeated ``reach`` times, and which of these are its own."""
         padded = self.lengths + 2 * reach
         owners = np.repeat(np.arange(len(padded)), padded)
         step = np.arange(padded.sum()) - (np.cumsum(padded) - padded)[owners] - reach
         inside = (step >= 0) & (step < self.lengths[owners])
-        rows = np.clip(step, 0, self.lengths[owners] - 1) + self.starts[owners]
-        return gaussian_filter1d(self.boxes[rows], sigma, axis=0)[inside]
+        return np.clip(step, 0, self.lengths[owners] - 1) + self.starts[owners], inside
 
     def rate(self, values: np.ndarray, window: int) -> np.ndarray:
         """Change per frame of (B, C) ``values`` over ``window`` frames centred on each row.
