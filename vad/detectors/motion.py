@@ -18,9 +18,12 @@ import pydantic
 from tqdm import tqdm
 
 from vad.data.frames import Clip
-from vad.perception.flow import averaged, spread
+from vad.detectors import streaming
+from vad.detectors.streaming import Judged
+from vad.perception.flow import AveragedFlow, averaged, spread
 from vad.perception.foreground import ObjectSize
 from vad.perception.scene import Scene, by_scene
+from vad.perception.sight import Perception, Sight
 from vad.perception.speed import USUAL_SPEED, Windows, speed_by_position, surprise
 from vad.pipeline.params import Section
 
@@ -92,14 +95,31 @@ class Detector:
             (N,) float32, -log10 of the probability of the most surprising speed; its (N, h, w) float16 map on the
             grid of ``vad.perception.flow.CELL`` working pixels.
         """
-        scene = clip.scene if f"{clip.scene}.size" in self._state else POOLED
-        size = ObjectSize(self._state[f"{scene}.size"])
-        seconds = float(self._state[f"{scene}.seconds"])
-        scores, maps = [np.empty(0)], []
-        for _, flow in averaged(clip, self._params.height, seconds):
-            windows = Windows(flow.shape[1:3], size)
-            middle, scale = (cv2.resize(table, flow.shape[2:0:-1]) for table in self._state[f"{scene}.speed"])
-            surprises = np.stack([surprise(windows.speed(one), middle, scale) for one in flow])
-            scores.append(surprises.max(axis=(1, 2)))
-            maps.append(surprises.astype(np.float16))
-        return np.concatenate(scores).astype(np.float32), np.concatenate(maps)
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> "Stream":
+        """Start on one camera; a scene that was not fitted is judged by all scenes pooled."""
+        scene = perception.camera.scene
+        scene = scene if f"{scene}.size" in self._state else POOLED
+        size, seconds, speed = (self._state[f"{scene}.{key}"] for key in ("size", "seconds", "speed"))
+        return Stream(AveragedFlow(perception, self._params.height, float(seconds)), ObjectSize(size), speed)
+
+
+class Stream:
+    """One camera's frames; late by half of the window that flow is averaged over."""
+
+    def __init__(self, flow: AveragedFlow, size: ObjectSize, speed: np.ndarray) -> None:
+        self._flow, self._size, self._speed = flow, size, speed
+        self._windows: Windows | None = None
+        self.latency, self.past = flow.latency, flow.past
+
+    def push(self, sight: Sight) -> list[Judged]:
+        """The frames whose window is complete."""
+        return [self._judge(view.frame, flow) for view, flow in self._flow.push(sight)]
+
+    def _judge(self, frame: int, flow: np.ndarray) -> Judged:
+        if self._windows is None:
+            self._windows = Windows(flow.shape[:2], self._size)
+            self._normal = [cv2.resize(table, flow.shape[1::-1]) for table in self._speed]
+        surprises = surprise(self._windows.speed(flow), *self._normal)
+        return Judged(frame, np.float32(surprises.max()), surprises.astype(np.float16))

@@ -1,7 +1,7 @@
-"""Dense optical flow of a clip, averaged over a short window of time.
+"""Dense optical flow of a camera, averaged over a short window of time.
 
 Dense inverse search (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016) between consecutive
-stored frames, at a bounded working height, kept on a coarse grid of cells. Flow of one pair is noisy and swings with
+frames, at a bounded working height, kept on a coarse grid of cells. Flow of one pair is noisy and swings with
 the gait; its mean over about a second at a fixed place is the speed with which something crosses that place.
 
 OpenCV's DIS splits the image by its number of threads, so its result depends on it: each flow is computed by one
@@ -9,78 +9,142 @@ thread, and the pairs are spread over threads instead. The result does not depen
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import cv2
 import numpy as np
 
 from vad.data.frames import Clip
+from vad.perception.feeding import camera_of, sights
+from vad.perception.sight import CELL, Perception, Sight, View, working_size
 from vad.pipeline import stage
 
-CELL = 4  # side of a cell of the flow grid, in working pixels
-CHUNK = 256  # frames whose flow is held in memory at once
+__all__ = ["CELL", "AveragedFlow", "PairFlow", "averaged", "spread", "working_size"]
+
+CHUNK = 256  # frames of a clip whose averaged flow is given out at once
 
 _own = threading.local()
 
 
-def working_size(size: tuple[int, int], height: int) -> tuple[int, int]:
-    """(width, height) in whole cells of a frame of ``size`` = (width, height) brought to at most ``height`` pixels."""
-    scale = min(1.0, height / size[1])
-    width, height = (max(2, round(side * scale / CELL)) * CELL for side in size)
-    return width, height
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers)
 
 
-def read_working(clip: Clip, frame: int, height: int) -> np.ndarray:
-    """Frame number ``frame`` as (h, w) uint8 gray at the working size."""
-    gray = clip.read_gray(frame)
-    size = working_size((gray.shape[1], gray.shape[0]), height)
-    return gray if gray.shape[::-1] == size else cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+class PairFlow:
+    """Flow from frame to frame: shared by all that look at one camera at the working height ``height``."""
+
+    def __init__(self, height: int) -> None:
+        self.height = height
+        self._before: tuple[int, np.ndarray] | None = None
+
+    @classmethod
+    def shared(cls, perception: Perception, height: int) -> "PairFlow":
+        """The camera's own."""
+        return perception.once((cls, height), lambda: cls(height))
+
+    def __call__(self, sight: Sight) -> list[np.ndarray | None]:
+        """For each view, the (h, w, 2) float32 flow in working pixels per frame that arrives at it.
+
+        None for the first view of all. Over a gap in the frame numbers the flow is divided by its length.
+        """
+        return sight.once((self, "flow"), lambda: self._flows(sight.views))
+
+    def _flows(self, views: list[View]) -> list[np.ndarray | None]:
+        cv2.setNumThreads(1)
+        known = [(view.frame, view.working_gray(self.height)) for view in views]
+        pairs = list(zip([self._before, *known[:-1]], known, strict=True)) if known else []
+        self._before = known[-1] if known else self._before
+        if len(pairs) < 2:
+            return [_pair_flow(*pair) for pair in pairs]
+        return list(_pool(stage.workers()).map(lambda pair: _pair_flow(*pair), pairs))
 
 
-def averaged(clip: Clip, height: int, seconds: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Flow around each of ``clip.frames``, averaged over ``seconds`` centred on it within the clip.
-
-    Args:
-        height: working height in pixels; taller frames are shrunk to it.
-        seconds: length of the window; an odd number of frames, one for 0.
-
-    Yields:
-        ((B,) frame numbers, (B, h, w, 2) float32 flow in frame heights per second on the grid of cells).
-    """
-    half = max(0, round((seconds * clip.fps - 1) / 2))
-    at = np.searchsorted(clip.stored, clip.frames)
-    for start in range(0, len(at), CHUNK):
-        part = at[start : start + CHUNK]
-        first, last = np.maximum(part - half, 0), np.minimum(part + half, len(clip.stored) - 1)
-        needed = np.unique(np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]))
-        flows = _pair_flows(clip, needed, height)
-        begin, end = np.searchsorted(needed, first), np.searchsorted(needed, last) + 1
-        mean = np.stack([flows[a:b].mean(axis=0) for a, b in zip(begin, end, strict=True)])
-        yield clip.stored[part], mean * np.float32(clip.fps / (flows.shape[1] * CELL))
-
-
-def _pair_flows(clip: Clip, positions: np.ndarray, height: int) -> np.ndarray:
-    """Flow in working pixels per stored frame that arrives at each position of ``clip.stored``; (P, h, w, 2) float32.
-
-    The first position takes the flow that leaves it; a clip of one frame stands still.
-    """
-    cv2.setNumThreads(1)
-    ends = np.maximum(positions, min(1, len(clip.stored) - 1))
-    reads = np.unique(np.concatenate([ends, np.maximum(ends - 1, 0)]))
-    with ThreadPoolExecutor(stage.workers()) as pool:
-        images = dict(zip(reads, pool.map(lambda p: read_working(clip, clip.stored[p], height), reads), strict=True))
-        return np.stack(list(pool.map(lambda p: _pair_flow(images[max(p - 1, 0)], images[p]), ends)))
-
-
-def _pair_flow(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def _pair_flow(before: tuple[int, np.ndarray] | None, after: tuple[int, np.ndarray]) -> np.ndarray | None:
+    if before is None:
+        return None
     if not hasattr(_own, "dis"):
         _own.dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         _own.dis.setFinestScale(1)
         # Variational refinement takes half of the time and was no better on campus-sim: the mean over time smooths.
         _own.dis.setVariationalRefinementIterations(0)
-    full = _own.dis.calc(before, after, None)
-    return cv2.resize(full, (full.shape[1] // CELL, full.shape[0] // CELL), interpolation=cv2.INTER_AREA)
+    full = _own.dis.calc(before[1], after[1], None)
+    flow = cv2.resize(full, (full.shape[1] // CELL, full.shape[0] // CELL), interpolation=cv2.INTER_AREA)
+    return flow if after[0] - before[0] == 1 else flow / np.float32(after[0] - before[0])
+
+
+class AveragedFlow:
+    """Flow around each view, averaged over a window centred on it, as far as the stream reaches.
+
+    Args:
+        height: working height in pixels; taller frames are shrunk to it.
+        seconds: length of the window; an odd number of frames, one for 0.
+
+    Attributes:
+        latency, past: frames after and before a view that its average needs.
+    """
+
+    def __init__(self, perception: Perception, height: int, seconds: float) -> None:
+        self._fps = perception.camera.fps
+        self._half = max(0, round((seconds * self._fps - 1) / 2))
+        self._pairs = PairFlow.shared(perception, height)
+        self._flows: deque[tuple[int, np.ndarray]] = deque()
+        self._waiting: deque[View] = deque()
+        self.latency, self.past = max(1, self._half), self._half + 1
+
+    def push(self, sight: Sight) -> list[tuple[View, np.ndarray]]:
+        """The wanted views that are complete now, each with its (h, w, 2) float32 flow in frame heights per second."""
+        done = []
+        for view, flow in zip(sight.views, self._pairs(sight), strict=True):
+            if flow is not None and not self._flows and self._waiting:
+                first = self._waiting[0].frame  # the stream's first frame takes the flow that leaves it
+                self._flows.append((first, flow))
+            self._waiting.append(view)
+            if flow is not None:
+                self._flows.append((view.frame, flow))
+            done += self._complete(view.frame)
+        if sight.last:
+            done += self._complete(None)
+        return done
+
+    def _complete(self, newest: int | None) -> list[tuple[View, np.ndarray]]:
+        """The waiting views whose window ends at ``newest`` or before it; all of them for None."""
+        done = []
+        while self._waiting and (newest is None or (self._waiting[0].frame + self._half <= newest and self._flows)):
+            view = self._waiting.popleft()
+            while self._flows and self._flows[0][0] < view.frame - self._half:
+                self._flows.popleft()
+            if view.wanted:
+                done.append((view, self._mean(view)))
+        return done
+
+    def _mean(self, view: View) -> np.ndarray:
+        inside = [flow for frame, flow in self._flows if frame <= view.frame + self._half]
+        if not inside:  # the only frame of all: it stands still
+            width, height = working_size(view.image.shape[1::-1], self._pairs.height)
+            return np.zeros((height // CELL, width // CELL, 2), np.float32)
+        mean = np.stack(inside).mean(axis=0)
+        return mean * np.float32(self._fps / (mean.shape[0] * CELL))
+
+
+def averaged(clip: Clip, height: int, seconds: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Flow around each of ``clip.frames``, see :class:`AveragedFlow`.
+
+    Yields:
+        ((B,) frame numbers, (B, h, w, 2) float32 flow in frame heights per second on the grid of cells).
+    """
+    flow = AveragedFlow(Perception(camera_of(clip)), height, seconds)
+    frames, flows = [], []
+    for sight in sights(clip, flow.past, flow.latency):
+        for view, mean in flow.push(sight):
+            frames.append(view.frame)
+            flows.append(mean)
+        if len(frames) >= CHUNK or (sight.last and frames):
+            yield np.array(frames), np.stack(flows)
+            frames, flows = [], []
 
 
 def spread(clips: Sequence[Clip], most: int, run: int) -> list[Clip]:
