@@ -14,8 +14,12 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
+from vad.detectors.streaming import Judged
 from vad.features import backbones
 from vad.features.backbones import Backbone
+from vad.perception.passes import LOGITS, Pass
+from vad.perception.sight import Perception, Sight
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
@@ -44,17 +48,19 @@ def cams(frames: np.ndarray, params: Params, backbone: Backbone) -> torch.Tensor
     Channel weights are the spatial mean of the gradient of the top-1 class score (eq. 1), a layer's map the rectified
     weighted sum of its channels (eq. 2), scaled to a maximum of 1; the layers' maps are resized and averaged.
     """
-    layers, logits = backbone.activations(backbone.preprocess(frames), params.layers)
+    return cams_of(*backbone.activations(backbone.preprocess(frames), params.layers), params.grid)
+
+
+def cams_of(layers: Sequence[torch.Tensor], logits: torch.Tensor, grid: int) -> torch.Tensor:
+    """The same from the layers' activations, each (B, C, h, w), and the logits (B, classes) that depend on them."""
     gradients = torch.autograd.grad(logits.amax(dim=1).sum(), layers)
     total = 0
     for activation, gradient in zip(layers, gradients, strict=True):
         weights = gradient.mean(dim=(2, 3))  # (B, C)
         cam = torch.einsum("bc,bchw->bhw", weights, activation.detach()).relu()
         cam = cam / cam.amax(dim=(1, 2), keepdim=True).clamp_min(1e-7)
-        size = (params.grid, params.grid)
-        total = (
-            total + F.interpolate(cam[:, None], size=size, mode="bilinear", antialias=cam.shape[-1] > params.grid)[:, 0]
-        )
+        size = (grid, grid)
+        total = total + F.interpolate(cam[:, None], size=size, mode="bilinear", antialias=cam.shape[-1] > grid)[:, 0]
     return total / len(layers)
 
 
@@ -111,12 +117,31 @@ class Detector:
 
         A scene without a reference of its own is compared with the global one.
         """
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> "Stream":
+        """Start on one camera."""
         reference = self._references[GLOBAL]
         if self._params.reference == "scene":
-            reference = self._references.get(f"scene/{clip.scene}", reference)
-        scores, maps = [], []
-        for frames in backbones.batches([clip]):
-            similarity, full = ssim(cams(frames, self._params, self._backbone), reference)
-            scores.append(1 - similarity.cpu().numpy())
-            maps.append((1 - full).cpu().numpy().astype(np.float16))
-        return np.concatenate(scores), np.concatenate(maps)
+            reference = self._references.get(f"scene/{perception.camera.scene}", reference)
+        seen = Pass.shared(perception, self._backbone, [*self._params.layers, LOGITS], gradients=True)
+        return Stream(self._params, seen, reference)
+
+
+class Stream:
+    """One camera's frames, each judged by itself."""
+
+    latency = past = 0
+    pixels = True
+
+    def __init__(self, params: Params, seen: Pass, reference: torch.Tensor) -> None:
+        self._params, self._pass, self._reference = params, seen, reference
+
+    def push(self, sight: Sight) -> list[Judged]:
+        """The wanted frames of this sight."""
+        if not sight.wanted:
+            return []
+        seen = self._pass(sight)
+        maps = cams_of([seen[name] for name in self._params.layers], seen[LOGITS], self._params.grid)
+        similarity, full = ssim(maps, self._reference)
+        return streaming.judged(sight, 1 - similarity.cpu().numpy(), (1 - full).cpu().numpy().astype(np.float16))

@@ -108,6 +108,8 @@ class Detector:
 class Stream:
     """One camera's frames; late by half of the window that flow is averaged over."""
 
+    pixels = True
+
     def __init__(self, flow: AveragedFlow, size: ObjectSize, speed: np.ndarray) -> None:
         self._flow, self._size, self._speed = flow, size, speed
         self._windows: Windows | None = None

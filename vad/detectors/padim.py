@@ -17,8 +17,12 @@ from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
+from vad.detectors.streaming import Judged
 from vad.features import backbones
 from vad.features.backbones import Backbone
+from vad.perception.passes import Pass
+from vad.perception.sight import Perception, Sight
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
@@ -131,7 +135,10 @@ class Embedding:
 
     def __call__(self, frames: np.ndarray) -> torch.Tensor:
         """(B, H, W, 3) uint8 RGB -> (P, B, D) float32."""
-        layers = self._backbone.features(self._backbone.preprocess(frames), self._layers)
+        return self.of(self._backbone.features(self._backbone.preprocess(frames), self._layers))
+
+    def of(self, layers: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The backbone's layers, each (B, C, h, w), -> (P, B, D) float32."""
         x = torch.cat([backbones.resample(layer, self._grid) for layer in layers], dim=1)  # (B, C, g, g)
         x = x.flatten(2).permute(2, 0, 1)  # (P, B, C)
         if self._reduction is None:
@@ -206,14 +213,12 @@ class Detector:
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
         """(N,) float32 scores and (N, grid, grid) float16 smoothed maps of Mahalanobis distances."""
-        grid, sigma = self._params.grid, self._params.sigma
-        mean, whitening = self._gaussian(clip.scene)
-        maps = []
-        for frames in backbones.batches([clip]):
-            distances = mahalanobis(self._embed(frames), mean, whitening)  # (B, P)
-            maps.append(distances.view(-1, grid, grid).cpu().numpy())
-        smooth = gaussian_filter(np.concatenate(maps), (0, sigma, sigma))
-        return aggregate(smooth, self._params.aggregate, self._params.top_fraction), smooth.astype(np.float16)
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> "Stream":
+        """Start on one camera."""
+        seen = Pass.shared(perception, self._backbone, self._params.layers)
+        return Stream(self._params, seen, self._embed, *self._gaussian(perception.camera.scene))
 
     def _gaussian(self, scene: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean (P, D) and whitening (P, D, D) of ``scene``, else the pooled ones, else those of the only scene."""
@@ -226,6 +231,31 @@ class Detector:
             whitening = unpack(packed, mean.shape[1])
             self._loaded = (name, mean, whitening)
         return self._loaded[1:]
+
+
+class Stream:
+    """One camera's frames, each judged by itself."""
+
+    latency = past = 0
+    pixels = True
+
+    def __init__(
+        self, params: Params, seen: Pass, embed: Embedding, mean: torch.Tensor, whitening: torch.Tensor
+    ) -> None:
+        self._params, self._pass, self._embed = params, seen, embed
+        self._mean, self._whitening = mean, whitening
+
+    def push(self, sight: Sight) -> list[Judged]:
+        """The wanted frames of this sight."""
+        if not sight.wanted:
+            return []
+        layers = self._pass(sight)
+        x = self._embed.of([layers[name].detach() for name in self._params.layers])
+        grid, sigma = self._params.grid, self._params.sigma
+        distances = mahalanobis(x, self._mean, self._whitening).view(-1, grid, grid).cpu().numpy()
+        smooth = gaussian_filter(distances, (0, sigma, sigma))
+        scores = aggregate(smooth, self._params.aggregate, self._params.top_fraction)
+        return streaming.judged(sight, scores, smooth.astype(np.float16))
 
 
 def mahalanobis(x: torch.Tensor, mean: torch.Tensor, whitening: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,10 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
 from vad.features.semantic import unit
+from vad.perception import embedding
+from vad.perception.sight import Perception
 from vad.pipeline.params import Section
 from vad.protocol.cross_fitting import deal_clips
 
@@ -83,7 +86,11 @@ class Detector:
 
     def score(self, clip: Clip) -> tuple[np.ndarray, None]:
         """(N,) float32 scores of ``clip.frames`` from their embeddings; there is no map."""
-        return score(self._state, clip.embeddings, self._params), None
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> streaming.Framewise:
+        """Start on one camera."""
+        return streaming.Framewise(embedding.of(perception), lambda x: score(self._state, x, self._params))
 
 
 def score(state: dict[str, np.ndarray], x: np.ndarray, params: Params) -> np.ndarray:

@@ -6,7 +6,7 @@ the nearest feature vectors of the gallery, at any position (section 3.3), makes
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pydantic
@@ -14,8 +14,12 @@ import torch
 from tqdm import tqdm
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
+from vad.detectors.streaming import Judged
 from vad.features import backbones
 from vad.features.backbones import Backbone
+from vad.perception.passes import Pass
+from vad.perception.sight import Perception, Sight
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
@@ -46,7 +50,12 @@ class Params(Section):
 def embed(frames: np.ndarray, params: Params, backbone: Backbone) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, H, W, 3) uint8 RGB -> pooled (B, C) and pyramid (B, P, D) features, float32."""
     *pyramid, deep = backbone.features(backbone.preprocess(frames), [*params.layers, params.pooled_layer])
-    pyramid = torch.cat([backbones.resample(layer, params.grid) for layer in pyramid], dim=1)  # (B, D, g, g)
+    return embed_layers(pyramid, deep, params.grid)
+
+
+def embed_layers(pyramid: Sequence[torch.Tensor], deep: torch.Tensor, grid: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same from the layers, each (B, C, h, w)."""
+    pyramid = torch.cat([backbones.resample(layer, grid) for layer in pyramid], dim=1)  # (B, D, g, g)
     return deep.mean(dim=(2, 3)), pyramid.flatten(2).transpose(1, 2)
 
 
@@ -98,29 +107,67 @@ class Detector:
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
         """(N,) float32 scores and (N, grid, grid) float16 maps of distances to the nearest gallery features."""
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> "Stream":
+        """Start on one camera."""
+        params, scene = self._params, perception.camera.scene
         permitted = torch.ones_like(self._scenes, dtype=torch.bool)
-        if self._params.per_scene and clip.scene in self._scene:
-            permitted = self._scenes == self._scene[clip.scene]
+        if params.per_scene and scene in self._scene:
+            permitted = self._scenes == self._scene[scene]
         in_gallery = permitted[self._gallery_frame]
-        gallery = torch.nonzero(in_gallery if in_gallery.any() else ~in_gallery)[:, 0]
-        gallery_pooled = self._pooled[self._gallery_frame[gallery]]
-        scores, maps = [], []
-        for frames in backbones.batches([clip]):
-            pooled, pyramid = embed(frames, self._params, self._backbone)
-            scores.append(nearest(pooled, self._pooled[permitted], self._params.neighbours))
-            similar = torch.cdist(pooled, gallery_pooled)
-            similar = similar.topk(min(self._params.gallery_neighbours, len(gallery)), largest=False).indices
-            for positions, rows in zip(pyramid.split(CHUNK), gallery[similar].split(CHUNK), strict=True):
-                features = self._gallery[rows].flatten(1, 2).float()  # (CHUNK, K, P, D) -> (CHUNK, K P, D)
-                maps.append(nearest(positions, features, self._params.pixel_neighbours))
-        distances = torch.cat(maps).cpu().numpy()
-        frame_score = {
-            "pooled": torch.cat(scores).cpu().numpy(),
-            "map_max": distances.max(axis=1),
-            "map_mean": distances.mean(axis=1),
-        }[self._params.frame_score]
-        grid = self._params.grid
-        return frame_score, distances.reshape(-1, grid, grid).astype(np.float16)
+        rows = torch.nonzero(in_gallery if in_gallery.any() else ~in_gallery)[:, 0]
+        gallery_pooled = self._pooled[self._gallery_frame[rows]]
+        seen = Pass.shared(perception, self._backbone, [*params.layers, params.pooled_layer])
+        return Stream(params, seen, self._pooled[permitted], Gallery(self._gallery, rows, gallery_pooled))
+
+
+class Gallery(NamedTuple):
+    """The normal frames whose positions are compared with.
+
+    Attributes:
+        pyramids: (G, P, D) float16 of all scenes; rows: (g,) the permitted; pooled: (g, C) their pooled features.
+    """
+
+    pyramids: torch.Tensor
+    rows: torch.Tensor
+    pooled: torch.Tensor
+
+
+class Stream:
+    """One camera's frames, each judged by itself."""
+
+    latency = past = 0
+    pixels = True
+
+    def __init__(self, params: Params, seen: Pass, pooled: torch.Tensor, gallery: Gallery) -> None:
+        self._params, self._pass = params, seen
+        self._pooled, self._gallery = pooled, gallery
+
+    def push(self, sight: Sight) -> list[Judged]:
+        """The wanted frames of this sight."""
+        if not sight.wanted:
+            return []
+        params, seen = self._params, self._pass(sight)
+        layers = [seen[name].detach() for name in (*params.layers, params.pooled_layer)]
+        pooled, pyramid = embed_layers(layers[:-1], layers[-1], params.grid)
+        distances = self._distances(pooled, pyramid).cpu().numpy()
+        if params.frame_score == "pooled":
+            scores = nearest(pooled, self._pooled, params.neighbours).cpu().numpy()
+        else:
+            scores = distances.max(axis=1) if params.frame_score == "map_max" else distances.mean(axis=1)
+        return streaming.judged(sight, scores, distances.reshape(-1, params.grid, params.grid).astype(np.float16))
+
+    def _distances(self, pooled: torch.Tensor, pyramid: torch.Tensor) -> torch.Tensor:
+        """(B, P) distances of each position to the nearest of the frame's own gallery."""
+        params, gallery = self._params, self._gallery
+        similar = torch.cdist(pooled, gallery.pooled)
+        similar = similar.topk(min(params.gallery_neighbours, len(gallery.rows)), largest=False).indices
+        maps = []
+        for positions, rows in zip(pyramid.split(CHUNK), gallery.rows[similar].split(CHUNK), strict=True):
+            features = gallery.pyramids[rows].flatten(1, 2).float()  # (CHUNK, K, P, D) -> (CHUNK, K P, D)
+            maps.append(nearest(positions, features, params.pixel_neighbours))
+        return torch.cat(maps)
 
 
 def nearest(x: torch.Tensor, gallery: torch.Tensor, k: int) -> torch.Tensor:

@@ -5,11 +5,13 @@ from the store, and gives each wanted frame back once it can be judged. ``Detect
 from the frame store.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from vad.data.frames import Clip
+from vad.perception import embedding
 from vad.perception.feeding import camera_of, sights
 from vad.perception.sight import Perception, Sight
 
@@ -28,10 +30,12 @@ class Stream(Protocol):
     Attributes:
         latency: a frame comes back when so many later ones have been pushed, at the latest.
         past: how many earlier frames a frame's score depends on; a stream of frames far apart need not show the others.
+        pixels: whether it looks at the frames themselves, not only at what the camera's other components found.
     """
 
     latency: int
     past: int
+    pixels: bool
 
     def push(self, sight: Sight) -> list[Judged]:
         """Take the next views; the wanted frames that can be judged now, in order. All that are left after the last."""
@@ -44,12 +48,41 @@ class Streaming(Protocol):
         """Start on one camera."""
 
 
+class Framewise:
+    """A stream whose frames are judged one by one from their embeddings.
+
+    Args:
+        embeddings: sight -> (B, D) of its wanted views; score: (B, D) -> (B,).
+    """
+
+    latency = past = 0
+    pixels = False
+
+    def __init__(self, embeddings: Callable[[Sight], np.ndarray], score: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._embeddings, self._score = embeddings, score
+
+    def push(self, sight: Sight) -> list[Judged]:
+        """The wanted frames of this sight."""
+        return judged(sight, self._score(self._embeddings(sight)), None) if sight.wanted else []
+
+
+def judged(sight: Sight, scores: np.ndarray, maps: np.ndarray | None) -> list[Judged]:
+    """(B,) scores and (B, h, w) maps, or None, of the sight's wanted views."""
+    frames = [view.frame for view in sight.wanted]
+    return [
+        Judged(*one) for one in zip(frames, scores, maps if maps is not None else [None] * len(frames), strict=True)
+    ]
+
+
 def score(detector: Streaming, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
     """(N,) float32 scores and (N, h, w) float16 maps, or None, of ``clip.frames`` from the frame store."""
-    stream = detector.stream(Perception(camera_of(clip)))
-    judged: list[Judged] = []
-    for sight in sights(clip, stream.past, stream.latency):
-        judged += stream.push(sight)
-    scores = np.array([one.score for one in judged], np.float32)
-    with_maps = bool(judged) and judged[0].map is not None
-    return scores, np.stack([one.map for one in judged]) if with_maps else None
+    perception = Perception(camera_of(clip))
+    if clip.embeddings is not None:
+        embedding.give(perception, embedding.Stored(clip))
+    stream = detector.stream(perception)
+    found: list[Judged] = []
+    for sight in sights(clip, stream.past, stream.latency, stream.pixels):
+        found += stream.push(sight)
+    scores = np.array([one.score for one in found], np.float32)
+    with_maps = bool(found) and found[0].map is not None
+    return scores, np.stack([one.map for one in found]) if with_maps else None

@@ -17,7 +17,10 @@ import pydantic
 from scipy.special import logsumexp
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
 from vad.features.semantic import Encoder, unit
+from vad.perception import embedding
+from vad.perception.sight import Perception
 from vad.pipeline.params import Section
 
 TITLE = "Zero-shot prompts"
@@ -67,10 +70,18 @@ class Detector:
 
     def score(self, clip: Clip) -> tuple[np.ndarray, None]:
         """(N,) float32 scores of ``clip.frames`` from their embeddings; there is no map."""
-        logits = self.similarity(clip.embeddings) / self._params.temperature
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> streaming.Framewise:
+        """Start on one camera."""
+        return streaming.Framewise(embedding.of(perception), self.odds)
+
+    def odds(self, embeddings: np.ndarray) -> np.ndarray:
+        """(N, D) unit rows -> (N,) float32 log-odds of the abnormal prompts."""
+        logits = self.similarity(embeddings) / self._params.temperature
         normal = len(self._params.normal)
         odds = logsumexp(logits[:, normal:], axis=1) - logsumexp(logits[:, :normal], axis=1)
-        return odds.astype(np.float32), None
+        return odds.astype(np.float32)
 
     def similarity(self, embeddings: np.ndarray) -> np.ndarray:
         """(N, D) unit rows -> (N, P) float64 similarities to ``params.prompts``."""

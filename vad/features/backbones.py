@@ -99,9 +99,17 @@ class Backbone:
     def activations(self, x: torch.Tensor, layers: Sequence[str]) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Features at ``layers`` and the logits, with a gradient graph that starts at the shallowest of ``layers``."""
         first = min(layers, key=list(self.stages).index)
-        with torch.enable_grad():
-            *features, logits = self._graph((*layers, "logits"), grad_from=first)(x)
+        *features, logits = self.outputs(x, [*layers, "logits"], first)
         return features, logits
+
+    def outputs(self, x: torch.Tensor, names: Sequence[str], grad_from: str | None = None) -> list[torch.Tensor]:
+        """What ``names`` say of preprocessed ``x``: layers and "logits", in one pass that goes no deeper than they.
+
+        Args:
+            grad_from: the layer at which a gradient graph starts; None for no gradients.
+        """
+        with torch.set_grad_enabled(grad_from is not None):
+            return list(self._graph(tuple(names), grad_from=grad_from)(x))
 
     def _graph(self, outputs: tuple[str, ...], grad_from: str | None = None) -> fx.GraphModule:
         if (outputs, grad_from) not in self._graphs:
@@ -136,6 +144,16 @@ def load(params: Params, device: str | None = None, key: str = "backbone.name") 
     except _Unusable as error:
         raise UserError(f"params.yaml: {key} = '{params.name}' {error}") from None
     return Backbone(net, stages, mean, std, params.image_size, device or stage.device())
+
+
+def common(params: Params, key: str = "backbone.name") -> Backbone:
+    """The one backbone of the process with these ``params``, so that those who look through it share its passes."""
+    if (params, stage.device()) not in _common:
+        _common[params, stage.device()] = load(params, key=key)
+    return _common[params, stage.device()]
+
+
+_common: dict[tuple[Params, str], Backbone] = {}
 
 
 def _efficientnet_lite0(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float], Sequence[float]]:

@@ -37,6 +37,16 @@ class Conse:
         posterior = np.mean([self._posterior(view) for view in views], axis=0)  # (B, 1000)
         return semantic.unit(combine(posterior, self._label_vectors, self._params.labels))
 
+    @property
+    def whole_frames(self) -> backbones.Backbone | None:
+        """The classifier whose logits of the whole frame are all that an image's vector is made of; None with crops."""
+        return self._backbone if self._params.crops == 1 else None
+
+    def of_logits(self, logits: torch.Tensor) -> np.ndarray:
+        """(B, 1000) logits -> (B, D) float32 unit rows."""
+        posterior = torch.softmax(logits.float(), dim=1).cpu().numpy()
+        return semantic.unit(combine(posterior, self._label_vectors, self._params.labels))
+
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """T sentences -> (T, D) float32 unit rows."""
         vectors = self._sentences.encode(list(texts), show_progress_bar=False, convert_to_numpy=True)
@@ -49,7 +59,7 @@ class Conse:
     @cached_property
     def _backbone(self) -> backbones.Backbone:
         params = backbones.Params(name=self._params.backbone, weights=None, image_size=self._params.image_size)
-        return backbones.load(params, self._device, key="encoder.backbone")
+        return backbones.common(params, key="encoder.backbone")
 
     @cached_property
     def _sentences(self) -> SentenceTransformer:

@@ -1,0 +1,44 @@
+"""One pass of a backbone for all who look at a camera through it."""
+
+import torch
+
+from vad.features.backbones import Backbone
+from vad.perception.sight import Perception, Sight
+
+LOGITS = "logits"
+
+
+class Pass:
+    """A backbone's layers, computed together for every sight, as deep as the deepest that anybody asked for."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+        self._layers: list[str] = []
+        self._gradients_from: str | None = None
+
+    @classmethod
+    def shared(cls, perception: Perception, backbone: Backbone, layers: list[str], gradients: bool = False) -> "Pass":
+        """The camera's own, which will compute ``layers`` too.
+
+        Args:
+            layers: of "layer1" to "layer4" and ``LOGITS``.
+            gradients: the logits' gradients with respect to ``layers`` will be asked for.
+        """
+        own = perception.once((cls, id(backbone)), lambda: cls(backbone))
+        own._layers += [layer for layer in layers if layer not in own._layers]
+        if gradients:
+            known = [own._gradients_from] if own._gradients_from else []
+            asked = [layer for layer in [*layers, *known] if layer != LOGITS]
+            own._gradients_from = min(asked, key=list(backbone.stages).index)
+        return own
+
+    def __call__(self, sight: Sight) -> dict[str, torch.Tensor]:
+        """Layer -> (B, C, h, w) float32, and ``LOGITS`` (B, classes), of the sight's wanted views (at least one)."""
+        return sight.once((self, "pass"), lambda: self._run(sight))
+
+    def _run(self, sight: Sight) -> dict[str, torch.Tensor]:
+        x = self.backbone.preprocess(sight.images)
+        if self._gradients_from is None:
+            return dict(zip(self._layers, self.backbone.outputs(x, self._layers), strict=True))
+        values = self.backbone.outputs(x, self._layers, self._gradients_from)
+        return dict(zip(self._layers, values, strict=True))
