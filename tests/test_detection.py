@@ -34,7 +34,7 @@ def test_a_blob_of_two_is_cut_in_two():
 def test_frame_scores_are_maxima_and_zero_without_objects(tmp_path):
     clip = squares.clip(tmp_path, "a", 1.0, frames=3)
     boxes = pd.DataFrame({"frame": [1, 1], "x1": [0.0, 8], "y1": [0.0, 0], "x2": [16.0, 24], "y2": [8.0, 8]})
-    frames, maps = detection.frame_scores(clip, boxes, np.array([2.0, 5.0]))
+    frames, maps = detection.frame_scores(clip.size, clip.frames, boxes, np.array([2.0, 5.0]))
     assert frames.tolist() == [0, 5, 0]
     assert maps.shape == (3, 30, 40)
     assert maps[1, 0, :7].tolist() == [2, 2, 5, 5, 5, 5, 0]

@@ -24,11 +24,11 @@ def clip(tmp_path):
 def test_views_are_the_crop_and_its_changes(clip):
     table = detection.objects_of(clip)
     table = table[table["frame"] == 20]
-    gray, before, after = object_ae.views(clip, table, PARAMS)[0].astype(int)
+    gray, before, after = object_ae.stored_views(clip, table, PARAMS)[0].astype(int)
     assert gray.mean() > 100  # the bright square
     assert min(before.mean(), after.mean()) > 3  # it moved by six pixels from and to
     still = squares.clip(clip.path.parents[1], "still", 0.0)
-    assert object_ae.views(still, table, PARAMS)[0, 1:].max() == 0
+    assert object_ae.stored_views(still, table, PARAMS)[0, 1:].max() == 0
 
 
 def test_encoder_and_decoder_mirror_each_other():

@@ -7,6 +7,7 @@ import torch
 from tests import moving_squares as squares
 from vad.detectors import objects
 from vad.perception import detection
+from vad.perception.feeding import camera_of
 from vad.perception.scene import Scene
 
 FOUND = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=500)
@@ -54,7 +55,7 @@ def test_surprises_of_the_attributes_add_up(scene_and_clips):
     settings = params("speed", "shape", "place", "appearance")
     detector = objects.Detector(objects.fit(clips, settings, 0, Colours()), settings, Colours())
     table = detection.objects_of(clips[0])
-    each = detector.surprises(clips[0], table)
+    each = detector.surprises(camera_of(clips[0]), table, clips[0].read)
     assert set(each) == {"speed", "shape", "place", "appearance"}
     expected = sum(each.values())[(table["frame"] == 10).to_numpy()].max()
     assert detector.score(clips[0])[0][10] == pytest.approx(expected, rel=1e-5)

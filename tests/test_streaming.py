@@ -1,5 +1,6 @@
 """Every detector says the same of a stored clip and of its frames one by one, and shares what is costly."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,10 +8,15 @@ import numpy as np
 import pytest
 
 from tests import moving_squares as squares
+from tests.test_objects import FOUND, extracted
+from tests.test_padim import Pyramid
 from vad.data.frames import Clip
-from vad.detectors import motion, streaming
-from vad.perception import flow
+from vad.detectors import gradcam, motion, object_ae, objects, padim, prototypes, spade, streaming, zeroshot
+from vad.features.backbones import Backbone
+from vad.features.semantic import Encoder, unit
+from vad.perception import detection, embedding, flow
 from vad.perception.feeding import camera_of, sights
+from vad.perception.scene import Scene
 from vad.perception.sight import Perception, Sight, View
 
 MOTION = motion.Params(height=240, window=0.5, max_fit_frames=200, shrinkage=30)
@@ -31,29 +37,130 @@ def fast_walker(folder: Path) -> motion.Detector:
     return motion.Detector(motion.fit([squares.clip(folder, "t", 1.0)], MOTION, seed=0), MOTION)
 
 
-def live(detector: streaming.Streaming, clip: Clip) -> list[tuple[int, streaming.Judged]]:
+@pytest.fixture(scope="module")
+def scene(folder: Path) -> Scene:
+    return Scene.learn([squares.clip(folder, f"learn{i}", 1.0 + 0.1 * i) for i in range(3)], 240)
+
+
+@pytest.fixture(scope="module")
+def training(folder: Path, scene: Scene) -> list[Clip]:
+    return [extracted(squares.clip(folder, f"train{i}", 1.0 + 0.1 * i), scene) for i in range(4)]
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return Backbone(Pyramid(), {"layer1": "first", "layer2": "second"}, (0.5,) * 3, (0.5,) * 3, image_size=64)
+
+
+def looked_at(clip: Clip, scene: Scene | None = None, encoder: Encoder | None = None) -> Perception:
+    """A live camera's perception: objects are found and frames embedded as they come."""
+    perception = Perception(camera_of(clip))
+    if scene is not None:
+        detection.give(perception, detection.Finder(perception, scene, FOUND))
+    if encoder is not None:
+        embedding.give(perception, embedding.Encoded(encoder, perception))
+    return perception
+
+
+def live(detector: streaming.Streaming, clip: Clip, perception: Perception) -> list[tuple[int, streaming.Judged]]:
     """Each frame as it was judged, with the number of the frame that had just been pushed."""
-    stream = detector.stream(Perception(camera_of(clip)))
+    stream = detector.stream(perception)
     judged = []
     for frame in clip.stored:
         judged += [(int(frame), one) for one in stream.push(Sight([View(int(frame), clip.read(frame))]))]
     return judged + [(int(clip.stored[-1]), one) for one in stream.push(Sight([], last=True))]
 
 
-def same(detector: streaming.Streaming, clip: Clip, tolerance: float = 0.0) -> None:
-    """The clip's scores and maps, offline and streamed, within ``tolerance`` of each other; latency as stated."""
+def same(detector: streaming.Streaming, clip: Clip, perception: Perception, tolerance: float = 0.0) -> np.ndarray:
+    """The clip's scores, where offline and streamed ones, and maps, are within ``tolerance``; latency as stated."""
     scores, maps = detector.score(clip)
-    streamed = live(detector, clip)
+    assert np.ptp(scores) > 0
+    streamed = live(detector, clip, perception)
     assert [one.frame for _, one in streamed] == list(clip.frames)
     np.testing.assert_allclose([one.score for _, one in streamed], scores, rtol=tolerance, atol=tolerance)
     if maps is not None:
-        np.testing.assert_allclose(np.stack([one.map for _, one in streamed]), maps, rtol=max(tolerance, 1e-3) * 10)
-    latency = detector.stream(Perception(camera_of(clip))).latency
-    assert max(now - one.frame for now, one in streamed) == latency
+        together = np.stack([one.map for _, one in streamed]).astype(float)
+        np.testing.assert_allclose(together, maps.astype(float), rtol=2e-3 if tolerance else 0, atol=tolerance)
+    assert max(now - one.frame for now, one in streamed) == detector.stream(perception).latency
+    return scores
 
 
 def test_motion(fast_walker: motion.Detector, walk: Clip) -> None:
-    same(fast_walker, walk)
+    same(fast_walker, walk, looked_at(walk))
+
+
+def test_objects(folder: Path, scene: Scene, training: list[Clip], backbone: Backbone) -> None:
+    params = objects.Params(
+        attributes=["speed", "shape", "place", "appearance"], components=2, crop=32, layer="layer2", max_objects=400
+    )
+    detector = objects.Detector(objects.fit(training, params, 0, backbone), params, backbone)
+    clip = extracted(squares.clip(folder, "run", 3.0), scene)
+    same(detector, clip, looked_at(clip, scene), tolerance=1e-4)
+
+
+def test_object_ae(folder: Path, scene: Scene, training: list[Clip]) -> None:
+    params = object_ae.Params(
+        crop=16, channels=4, offset=3, steps=2, learning_rate=0.001, clusters=2, regularisation=0.01, max_objects=400
+    )
+    detector = object_ae.Detector(object_ae.fit(training, params, 0), params)
+    clip = extracted(squares.clip(folder, "run_ae", 3.0), scene)
+    same(detector, clip, looked_at(clip, scene), tolerance=1e-4)
+
+
+def test_padim(training: list[Clip], walk: Clip, backbone: Backbone) -> None:
+    params = padim.Params(
+        layers=["layer1", "layer2"],
+        n_features=6,
+        reduction="projection",
+        grid=8,
+        epsilon=0.01,
+        per_scene=True,
+        sigma=1.0,
+        aggregate="top_k",
+        top_fraction=0.1,
+    )
+    same(padim.Detector(padim.fit(training, params, 0, backbone), params, backbone), walk, looked_at(walk), 1e-4)
+
+
+def test_gradcam(training: list[Clip], walk: Clip, backbone: Backbone) -> None:
+    params = gradcam.Params(layers=["layer1", "layer2"], reference="scene", grid=8)
+    same(gradcam.Detector(gradcam.fit(training, params, 0, backbone), params, backbone), walk, looked_at(walk), 1e-4)
+
+
+@pytest.mark.parametrize("frame_score", ["pooled", "map_mean"])
+def test_spade(training: list[Clip], walk: Clip, backbone: Backbone, frame_score: str) -> None:
+    params = spade.Params(
+        pooled_layer="layer2",
+        layers=["layer1", "layer2"],
+        grid=4,
+        neighbours=3,
+        gallery=40,
+        gallery_neighbours=5,
+        pixel_neighbours=2,
+        per_scene=True,
+        frame_score=frame_score,
+    )
+    same(spade.Detector(spade.fit(training, params, 0, backbone), params, backbone), walk, looked_at(walk), 1e-3)
+
+
+class Colours:
+    """An encoder to a space of three dimensions: the mean colours, row by row of thirds."""
+
+    name, dim = "colours", 3
+
+    def encode_images(self, batch: np.ndarray) -> np.ndarray:
+        thirds = [part.mean(axis=(1, 2, 3)) for part in np.array_split(batch.astype(np.float32), 3, axis=2)]
+        return unit(np.stack(thirds, axis=1))
+
+
+def test_prototypes_and_prompts(walk: Clip) -> None:
+    encoder = Colours()
+    x = encoder.encode_images(np.stack([walk.read(frame) for frame in walk.frames]))
+    clip = replace(walk, embeddings=x)
+    params = prototypes.Params(k=3, score="ensemble", top_k=2, inner_folds=2)
+    same(prototypes.Detector(prototypes.fit([clip], params, 0), params), clip, looked_at(clip, None, encoder), 1e-4)
+    prompts = zeroshot.Params(normal=["a"], abnormal=["b"], templates=["{}"], temperature=0.05)
+    same(zeroshot.Detector({"text": np.eye(3)[:2]}, prompts), clip, looked_at(clip, None, encoder), 1e-4)
 
 
 def test_chosen_frames_score_as_among_all(fast_walker: motion.Detector, walk: Clip) -> None:
@@ -96,7 +203,7 @@ def test_two_streams_on_a_camera_decode_shrink_and_compute_flow_once(
 
 
 def test_memory_of_a_stream_is_bounded(fast_walker: motion.Detector, walk: Clip) -> None:
-    stream = fast_walker.stream(Perception(camera_of(walk)))
+    stream = fast_walker.stream(looked_at(walk))
     image, sizes = walk.read(0), []
     for frame in range(60):
         stream.push(Sight([View(frame, image)]))

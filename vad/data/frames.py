@@ -96,8 +96,8 @@ class Clip:
         return cv2.cvtColor(self._decode(frame, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
     def read_gray(self, frame: int) -> np.ndarray:
-        """Frame number ``frame`` as (H, W) uint8 gray."""
-        return self._decode(frame, cv2.IMREAD_GRAYSCALE)
+        """Frame number ``frame`` as (H, W) uint8 gray, made of its colours as a live camera's is."""
+        return cv2.cvtColor(self._decode(frame, cv2.IMREAD_COLOR), cv2.COLOR_BGR2GRAY)
 
     def batches(self, size: int, frames: Sequence[int] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Batches of ((B,) frame numbers, (B, H, W, 3) uint8 RGB) over ``frames`` (by default the clip's own)."""

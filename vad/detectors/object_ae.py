@@ -7,7 +7,10 @@ of each cluster the others are dummy anomalies. An object that no one-versus-res
 score is minus the highest of the classifiers' scores. A frame scores as its most abnormal object.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
@@ -21,7 +24,10 @@ from torch import nn
 from tqdm import tqdm
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
+from vad.detectors.streaming import Judged
 from vad.perception import detection
+from vad.perception.sight import Perception, Sight
 from vad.pipeline import stage
 from vad.pipeline.params import Section
 
@@ -63,7 +69,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     crops = np.concatenate(
         [np.empty((0, VIEWS, params.crop, params.crop), np.uint8)]
         + [
-            views(clip, table, params)
+            stored_views(clip, table, params)
             for clip, table in tqdm(thinned, desc="fit object_ae: crops", unit="clip")
             if len(table)
         ]
@@ -145,28 +151,39 @@ def abnormality(codes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.
     return -(codes @ weights.T + bias).max(axis=1)
 
 
-def views(clip: Clip, table: pd.DataFrame, params: Params) -> np.ndarray:
+def views(table: pd.DataFrame, near: Callable[[int], Sequence[np.ndarray]], params: Params) -> np.ndarray:
     """(N, VIEWS, S, S) uint8 of each object: its gray crop, and by how much the same place changes to and from it.
 
-    Frames beyond the clip's ends are replaced by its first or last.
+    Args:
+        near: frame number -> three (H, W) uint8 gray frames: that one, one before and one after it.
     """
     out = np.empty((len(table), VIEWS, params.crop, params.crop), np.uint8)
-    side, last = (params.crop, params.crop), len(clip.stored) - 1
-    images: dict[int, np.ndarray] = {}
+    side = (params.crop, params.crop)
     at = 0
     for frame, own in table.groupby("frame", sort=True):
-        position = int(np.searchsorted(clip.stored, frame))
-        near = [min(max(position + step, 0), last) for step in (0, -params.offset, params.offset)]
-        images = {
-            p: images[p] if p in images else clip.read_gray(clip.stored[p]) for p in range(min(near), max(near) + 1)
-        }
-        now, before, after = (images[p] for p in near)
+        now, before, after = near(int(frame))
         layers = [now, *(cv2.convertScaleAbs(cv2.absdiff(now, other), alpha=CHANGE_GAIN) for other in (before, after))]
         for box in own[["x1", "y1", "x2", "y2"]].to_numpy():
             for view, layer in enumerate(layers):
                 out[at, view] = cv2.resize(detection.cut_out(layer, box, MARGIN), side, interpolation=cv2.INTER_AREA)
             at += 1
     return out
+
+
+def stored_views(clip: Clip, table: pd.DataFrame, params: Params) -> np.ndarray:
+    """:func:`views` of a clip's objects; frames beyond its ends are replaced by its first or last."""
+    last = len(clip.stored) - 1
+    images: dict[int, np.ndarray] = {}
+
+    def near(frame: int) -> list[np.ndarray]:
+        nonlocal images
+        position = int(np.searchsorted(clip.stored, frame))
+        wanted = [min(max(position + step, 0), last) for step in (0, -params.offset, params.offset)]
+        span = range(min(wanted), max(wanted) + 1)
+        images = {p: images[p] if p in images else clip.read_gray(clip.stored[p]) for p in span}
+        return [images[p] for p in wanted]
+
+    return views(table, near, params)
 
 
 class Detector:
@@ -189,10 +206,55 @@ class Detector:
         Returns:
             (N,) float32, 0 without objects; (N, h, w) float16 map, each box filled with its object's score.
         """
-        table = detection.objects_of(clip)
-        if table.empty or not self._state:
-            return detection.frame_scores(clip, table, np.zeros(len(table)))
-        codes = encode(self._encoders, views(clip, table, self._params))
-        codes = (codes - self._state["mean"]) / self._state["deviation"]
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> "Stream":
+        """Start on one camera; later than its objects by the time after which a crop's change is seen."""
+        return Stream(perception, self._params, self.abnormality)
+
+    def abnormality(self, crops: np.ndarray) -> np.ndarray:
+        """(N, VIEWS, S, S) uint8, see :func:`views`, -> (N,) float32 scores; 0 where nothing was fitted."""
+        if not len(crops) or not self._state:
+            return np.zeros(len(crops), np.float32)
+        codes = (encode(self._encoders, crops) - self._state["mean"]) / self._state["deviation"]
         scores = abnormality(codes, self._state["weights"], self._state["bias"]) - self._state["least"]
-        return detection.frame_scores(clip, table, np.maximum(scores, 0))
+        return np.maximum(scores, 0)
+
+
+class Stream:
+    """One camera's frames; holds the gray frames around those whose objects are not judged yet."""
+
+    pixels = True
+
+    def __init__(self, perception: Perception, params: Params, abnormality: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._camera, self._params, self._abnormality = perception.camera, params, abnormality
+        self._objects = detection.of(perception)
+        self.latency = max(self._objects.latency, params.offset)
+        self.past = max(self._objects.past, params.offset)
+        self._grays: deque[tuple[int, np.ndarray]] = deque(maxlen=self.latency + params.offset + BATCH)
+        self._waiting: list[int] = []
+        self._tables: list[pd.DataFrame] = []
+
+    def push(self, sight: Sight) -> list[Judged]:
+        """The frames whose objects are known and that have been followed by enough others."""
+        self._grays.extend((view.frame, view.gray) for view in sight.views)
+        found, table = self._objects(sight)
+        self._waiting += [view.frame for view in found]
+        self._tables.append(table)
+        order = [frame for frame, _ in self._grays]
+        seen = set(order if sight.last else order[: len(order) - self._params.offset])
+        ready = [frame for frame in self._waiting if frame in seen]
+        if not ready:
+            return []
+        self._waiting = self._waiting[len(ready) :]
+        table = pd.concat(self._tables, ignore_index=True)
+        now = table["frame"] <= ready[-1]
+        self._tables = [table[~now]]
+        scores = self._abnormality(views(table[now], partial(self._near, order), self._params))
+        values, maps = detection.frame_scores(self._camera.size, np.array(ready), table[now], scores)
+        return [Judged(*one) for one in zip(ready, values, maps, strict=True)]
+
+    def _near(self, order: list[int], frame: int) -> list[np.ndarray]:
+        position = bisect_left(order, frame)
+        steps = (0, -self._params.offset, self._params.offset)
+        return [self._grays[min(max(position + step, 0), len(order) - 1)][1] for step in steps]

@@ -10,7 +10,7 @@ Densities of velocity and appearance over objects: Reiss & Hoshen, "Attribute-ba
 Interpretable Video Anomaly Detection" (2022); there with detector boxes, poses and CLIP crops.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Literal
 
@@ -21,11 +21,15 @@ import pydantic
 from tqdm import tqdm
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
 from vad.detectors.density.mixture import Mixture
 from vad.detectors.density.tails import Tail
 from vad.features.backbones import Backbone
 from vad.perception import detection
+from vad.perception.camera import Camera
+from vad.perception.feeding import camera_of
 from vad.perception.foreground import USUAL_SIZE, ObjectSize
+from vad.perception.sight import Perception
 from vad.perception.speed import MOVING, USUAL_SPEED, speed_by_position
 from vad.pipeline.params import Section
 
@@ -46,6 +50,7 @@ SHRINKAGE = 30.0  # objects' worth of trust in the scene's pooled speeds at ever
 SHAPE = ["height", "width", "area"]
 
 Attribute = Literal["speed", "shape", "place", "appearance"]
+Read = Callable[[int], np.ndarray]  # frame number -> (H, W, 3) uint8 RGB
 Pairs = list[tuple[Clip, pd.DataFrame]]  # clips with their objects
 
 
@@ -78,9 +83,12 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     fitting, calibrating = _thin(fitting, params.max_objects), _thin(calibrating, params.max_objects // HELD_OUT)
     measure = Measure(state, params, backbone)
     if "appearance" in params.attributes:
-        crops = [measure.embed(clip, table) for clip, table in tqdm(fitting, desc="fit objects: look", unit="clip")]
+        crops = [
+            measure.embed(table, clip.read) for clip, table in tqdm(fitting, desc="fit objects: look", unit="clip")
+        ]
         state["appearance"] = np.concatenate(crops)
-    held_out = [measure(clip, table) for clip, table in tqdm(calibrating, desc="fit objects: calibrate", unit="clip")]
+    looked = tqdm(calibrating, desc="fit objects: calibrate", unit="clip")
+    held_out = [measure(camera_of(clip), table, clip.read) for clip, table in looked]
     for name in params.attributes:
         state |= Tail.fit(np.concatenate([values[name] for values in held_out])).arrays(f"{name}.tail")
     return state
@@ -106,7 +114,7 @@ def _speeds(pairs: Pairs) -> dict[str, np.ndarray]:
     points = []
     for clip, table in pairs:
         moving = table[table["speed"] > MOVING]
-        points.append(np.column_stack([*_centre(moving, clip), np.log(moving["speed"])]))
+        points.append(np.column_stack([*_centre(moving, clip.size), np.log(moving["speed"])]))
     scenes = _by_scene(pairs, points)
     every = np.concatenate([*scenes.values(), np.array([[0.5, 0.5, np.log(USUAL_SPEED)]])])
     size = ObjectSize(np.array([USUAL_SIZE[0], 0, USUAL_SIZE[1], 0, 0.5]))
@@ -117,19 +125,19 @@ def _speeds(pairs: Pairs) -> dict[str, np.ndarray]:
 
 def _places(pairs: Pairs) -> dict[str, np.ndarray]:
     """``place.<scene>``: where the feet of objects were seen, at most ``PLACES`` of them, evenly over time."""
-    places = _by_scene(pairs, [_feet(table, clip) for clip, table in pairs])
+    places = _by_scene(pairs, [_feet(table, clip.size) for clip, table in pairs])
     return {f"place.{scene}": own[:: -(-len(own) // PLACES)].astype(np.float32) for scene, own in places.items()}
 
 
-def _centre(table: pd.DataFrame, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+def _centre(table: pd.DataFrame, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the objects' centres as fractions of the frame."""
-    width, height = clip.size
+    width, height = size
     return ((table["y1"] + table["y2"]) / 2 / height).to_numpy(), ((table["x1"] + table["x2"]) / 2 / width).to_numpy()
 
 
-def _feet(table: pd.DataFrame, clip: Clip) -> np.ndarray:
+def _feet(table: pd.DataFrame, size: tuple[int, int]) -> np.ndarray:
     """(N, 2) x of the centre and y of the feet, in frame heights."""
-    return np.column_stack([(table["x1"] + table["x2"]) / 2, table["y2"]]) / clip.size[1]
+    return np.column_stack([(table["x1"] + table["x2"]) / 2, table["y2"]]) / size[1]
 
 
 def _shape(table: pd.DataFrame) -> np.ndarray:
@@ -149,37 +157,37 @@ class Measure:
         self._backbone = copy(backbone)
         self._backbone.image_size = params.crop
 
-    def __call__(self, clip: Clip, table: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Attribute -> (N,) float64 values of the objects ``table`` of ``clip``."""
-        return {name: getattr(self, f"_{name}")(clip, table) for name in self._params.attributes}
+    def __call__(self, camera: Camera, table: pd.DataFrame, read: Read) -> dict[str, np.ndarray]:
+        """Attribute -> (N,) float64 values of the objects ``table`` that ``camera`` saw; ``read`` gives its frames."""
+        return {name: getattr(self, f"_{name}")(camera, table, read) for name in self._params.attributes}
 
-    def _speed(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
-        normal = self._state.get(f"speed.{clip.scene}", self._state[f"speed.{POOLED}"])
-        row, column = _centre(table, clip)
+    def _speed(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
+        normal = self._state.get(f"speed.{camera.scene}", self._state[f"speed.{POOLED}"])
+        row, column = _centre(table, camera.size)
         rows, columns = normal.shape[1:]
         at = np.clip((row * rows).astype(int), 0, rows - 1), np.clip((column * columns).astype(int), 0, columns - 1)
         return np.log(np.maximum(table["speed"].to_numpy(), 1e-3)) - normal[0][at]
 
-    def _shape(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+    def _shape(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
         return Mixture.from_arrays(self._state, "shape").negative_log_density(_shape(table))
 
-    def _place(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+    def _place(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
         """Distance to the nearest places in heights of a typical object; 0 in a scene that was never seen."""
-        places = self._state.get(f"place.{clip.scene}")
+        places = self._state.get(f"place.{camera.scene}")
         if places is None:
             return np.zeros(len(table))
-        typical = ((table["y2"] - table["y1"]) / clip.size[1] / table["height"]).to_numpy()
-        return _nearest(_feet(table, clip), places) / typical
+        typical = ((table["y2"] - table["y1"]) / camera.size[1] / table["height"]).to_numpy()
+        return _nearest(_feet(table, camera.size), places) / typical
 
-    def _appearance(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
-        return _nearest(self.embed(clip, table), self._state["appearance"])
+    def _appearance(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
+        return _nearest(self.embed(table, read), self._state["appearance"])
 
-    def embed(self, clip: Clip, table: pd.DataFrame) -> np.ndarray:
+    def embed(self, table: pd.DataFrame, read: Read) -> np.ndarray:
         """(N, D) float32 unit vectors: the backbone's pooled features of the objects' crops."""
         crops = np.empty((len(table), self._params.crop, self._params.crop, 3), np.uint8)
         at = 0
         for frame, own in table.groupby("frame", sort=False):
-            image = clip.read(frame)
+            image = read(frame)
             for box in own[["x1", "y1", "x2", "y2"]].to_numpy():
                 crops[at] = cv2.resize(
                     detection.cut_out(image, box, MARGIN), crops.shape[1:3], interpolation=cv2.INTER_AREA
@@ -210,13 +218,9 @@ class Detector:
     """The fitted detector."""
 
     def __init__(self, state: dict[str, np.ndarray], params: Params, backbone: Backbone) -> None:
+        self._params = params
         self._measure = Measure(state, params, backbone)
         self._tails = {name: Tail.from_arrays(state, f"{name}.tail") for name in params.attributes if state}
-
-    def surprises(self, clip: Clip, table: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Attribute -> (N,) surprise of each object, in nats."""
-        values = self._measure(clip, table)
-        return {name: tail.surprise(values[name]) for name, tail in self._tails.items()}
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
         """Sum of the surprises of each frame's most surprising object.
@@ -224,7 +228,20 @@ class Detector:
         Returns:
             (N,) float32; (N, h, w) float16 map, each box filled with its object's score.
         """
-        table = detection.objects_of(clip)
+        return streaming.score(self, clip)
+
+    def stream(self, perception: Perception) -> streaming.OfObjects:
+        """Start on one camera; as late as its objects are."""
+        pixels = "appearance" in self._params.attributes
+        return streaming.OfObjects(perception, self.surprise, pixels)
+
+    def surprise(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
+        """(N,) surprise of each object of ``table``, in nats; 0 where no training frame had an object."""
         if table.empty or not self._tails:
-            return detection.frame_scores(clip, table, np.zeros(len(table)))
-        return detection.frame_scores(clip, table, sum(self.surprises(clip, table).values()))
+            return np.zeros(len(table))
+        return sum(self.surprises(camera, table, read).values())
+
+    def surprises(self, camera: Camera, table: pd.DataFrame, read: Read) -> dict[str, np.ndarray]:
+        """Attribute -> (N,) surprise of each object, in nats."""
+        values = self._measure(camera, table, read)
+        return {name: tail.surprise(values[name]) for name, tail in self._tails.items()}

@@ -104,13 +104,14 @@ def score(state: dict[str, np.ndarray], x: np.ndarray, params: Params) -> np.nda
 def variants(state: dict[str, np.ndarray], x: np.ndarray, top_k: int) -> np.ndarray:
     """(N, D) unit rows -> (N, 3) scores in the order of ``VARIANTS``."""
     towards = np.zeros((len(x), 3))
+    x = x.astype(np.float64)  # near a centre, the distance is the root of what float32 leaves of a difference
     for name, sign in (("abnormal", 1.0), ("normal", -1.0)):
-        centres = state[name]
+        centres = state[name].astype(np.float64)
         if not len(centres):
             continue
-        similarity = x @ unit(centres).T  # (N, K)
+        similarity = x @ unit(centres).astype(np.float64).T  # (N, K)
         largest = np.sort(similarity, axis=1)[:, -top_k:]
-        squared = 1.0 - 2.0 * x @ centres.T + (centres**2).sum(axis=1)  # |x| = 1
+        squared = (x**2).sum(axis=1)[:, None] - 2.0 * x @ centres.T + (centres**2).sum(axis=1)
         distance = np.sqrt(np.maximum(squared, 0.0)).min(axis=1)
         towards += sign * np.stack([largest[:, -1], largest.mean(axis=1), -distance], axis=1)
     return towards

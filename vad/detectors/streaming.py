@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 
 from vad.data.frames import Clip
-from vad.perception import embedding
+from vad.perception import detection, embedding
+from vad.perception.camera import Camera
 from vad.perception.feeding import camera_of, sights
 from vad.perception.sight import Perception, Sight
 
@@ -66,6 +68,37 @@ class Framewise:
         return judged(sight, self._score(self._embeddings(sight)), None) if sight.wanted else []
 
 
+class OfObjects:
+    """A stream whose frames are judged by their objects: the highest score counts.
+
+    Args:
+        score: (camera, objects, read) -> (N,) scores >= 0, where ``read`` gives a frame's picture by its number.
+        pixels: whether ``score`` reads.
+    """
+
+    def __init__(
+        self,
+        perception: Perception,
+        score: Callable[[Camera, pd.DataFrame, Callable[[int], np.ndarray]], np.ndarray],
+        pixels: bool,
+    ) -> None:
+        self._camera, self._score = perception.camera, score
+        self._objects = detection.of(perception)
+        self.latency, self.past = self._objects.latency, self._objects.past
+        self.pixels = pixels
+
+    def push(self, sight: Sight) -> list[Judged]:
+        """The frames whose objects are known now."""
+        views, table = self._objects(sight)
+        if not views:
+            return []
+        images = {view.frame: view for view in views}
+        scores = self._score(self._camera, table, lambda frame: images[frame].image)
+        frames = np.array(list(images))
+        values, maps = detection.frame_scores(self._camera.size, frames, table, scores)
+        return [Judged(*one) for one in zip(images, values, maps, strict=True)]
+
+
 def judged(sight: Sight, scores: np.ndarray, maps: np.ndarray | None) -> list[Judged]:
     """(B,) scores and (B, h, w) maps, or None, of the sight's wanted views."""
     frames = [view.frame for view in sight.wanted]
@@ -79,6 +112,7 @@ def score(detector: Streaming, clip: Clip) -> tuple[np.ndarray, np.ndarray | Non
     perception = Perception(camera_of(clip))
     if clip.embeddings is not None:
         embedding.give(perception, embedding.Stored(clip))
+    detection.give(perception, detection.Stored(clip))
     stream = detector.stream(perception)
     found: list[Judged] = []
     for sight in sights(clip, stream.past, stream.latency, stream.pixels):

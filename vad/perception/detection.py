@@ -11,9 +11,8 @@ detector.
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,10 +22,11 @@ import pandas as pd
 import pydantic
 
 from vad.data.frames import Clip
-from vad.perception import foreground
-from vad.perception.flow import CELL, averaged, working_size
+from vad.perception.feeding import camera_of, parallel, sights
+from vad.perception.flow import AveragedFlow
 from vad.perception.foreground import ObjectSize, blobs, mask
 from vad.perception.scene import Scene
+from vad.perception.sight import CELL, Perception, Sight, View, working_size
 from vad.perception.speed import Windows
 from vad.pipeline import artifacts, stage
 from vad.pipeline.errors import UserError
@@ -56,27 +56,87 @@ class Params(Section):
 
 def detect(clip: Clip, scene: Scene, params: Params) -> pd.DataFrame:
     """The objects of each of ``clip.frames``: ``COLUMNS``, by frame."""
-    rows = [np.empty((0, len(COLUMNS)))]
-    windows = None
-    with ThreadPoolExecutor(stage.workers()) as pool:
-        for frames, flows in averaged(clip, params.height, params.window * scene.passing):
-            windows = windows or Windows(flows.shape[1:3], scene.size)
-            for frame, flow, found in zip(
-                frames, flows, pool.map(lambda f: find(clip, f, scene, params), frames), strict=True
-            ):
-                described = _describe(*found, flow, windows, scene.size)
-                rows.append(np.column_stack([np.full(len(described), frame), described]))
-    table = pd.DataFrame(np.concatenate(rows), columns=COLUMNS)
-    table[["x1", "y1", "x2", "y2"]] *= clip.size[1]
+    finder = Finder(Perception(camera_of(clip)), scene, params)
+    tables = [finder(sight)[1] for sight in sights(clip, finder.past, finder.latency)]
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+class Finder:
+    """The objects of a camera, found once for all who look at objects.
+
+    Attributes:
+        latency: a view's objects come when so many later ones were seen; past: how many earlier ones they depend on.
+    """
+
+    def __init__(self, perception: Perception, scene: Scene, params: Params) -> None:
+        self._scene, self._params = scene, params
+        self._height = perception.camera.size[1]
+        self._flow = AveragedFlow(perception, params.height, params.window * scene.passing)
+        self._windows: Windows | None = None
+        self.latency, self.past = self._flow.latency, self._flow.past
+
+    def __call__(self, sight: Sight) -> tuple[list[View], pd.DataFrame]:
+        """The wanted views that are complete now, and their objects: ``COLUMNS``, by frame."""
+        return sight.once((self, "objects"), lambda: self._find(sight))
+
+    def _find(self, sight: Sight) -> tuple[list[View], pd.DataFrame]:
+        done = self._flow.push(sight)
+        found = parallel(lambda pair: find(pair[0], self._scene, self._params), done)
+        rows = [np.empty((0, len(COLUMNS)))]
+        for (view, flow), (boxes, area) in zip(done, found, strict=True):
+            self._windows = self._windows or Windows(flow.shape[:2], self._scene.size)
+            described = _describe(boxes, area, flow, self._windows, self._scene.size)
+            rows.append(np.column_stack([np.full(len(described), view.frame), described]))
+        table = pd.DataFrame(np.concatenate(rows), columns=COLUMNS)
+        table[["x1", "y1", "x2", "y2"]] *= self._height
+        return [view for view, _ in done], _typed(table)
+
+
+class Stored:
+    """The objects that ``extract_objects`` found in a clip."""
+
+    latency = past = 0
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return objects_of(self._clip)
+
+    def __call__(self, sight: Sight) -> tuple[list[View], pd.DataFrame]:
+        """The wanted views, and their objects: ``COLUMNS``, by frame."""
+        frames = [view.frame for view in sight.wanted]
+        return sight.wanted, self._table[self._table["frame"].isin(frames)]
+
+
+def of(perception: Perception) -> Finder | Stored:
+    """What finds the camera's objects; whoever opens the streams has put it there by :func:`give`."""
+
+    def missing() -> None:
+        raise UserError(
+            f"{perception.camera.name}: a detector looks at objects, but scene '{perception.camera.scene}' was not "
+            "fitted: give a sample of its normal video"
+        )
+
+    return perception.once("objects", missing)
+
+
+def give(perception: Perception, source: Finder | Stored) -> None:
+    """Have the camera's streams take objects from ``source``."""
+    perception.once("objects", lambda: source)
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys(COLUMNS[1:], np.float32) | {"frame": np.int64})
 
 
-def find(clip: Clip, frame: int, scene: Scene, params: Params) -> tuple[np.ndarray, np.ndarray]:
+def find(view: View, scene: Scene, params: Params) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (N, 4) of one frame in frame heights and the area (N,) of their blobs in squared frame heights."""
     if params.detector == "fasterrcnn":
-        boxes = _coco_boxes(clip.read(frame)) / clip.size[1]
+        boxes = _coco_boxes(view.image) / view.image.shape[0]
         return boxes, (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    found = mask(foreground.read(clip, frame, params.height), scene.background)
+    found = mask(view.working(params.height).astype(np.float32), scene.background)
     whole, labels = blobs(found)
     pieces = [piece for i, blob in enumerate(whole) for piece in _cut(blob, labels, i + 1, scene.size)]
     boxes, area = np.split(np.array(pieces).reshape(-1, 5), [4], axis=1)
@@ -189,19 +249,24 @@ def cut_out(image: np.ndarray, box: np.ndarray, margin: float) -> np.ndarray:
     return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
-def frame_scores(clip: Clip, table: pd.DataFrame, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def frame_scores(
+    size: tuple[int, int], numbers: np.ndarray, table: pd.DataFrame, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Frame scores and maps from the (N,) non-negative ``scores`` of the objects in ``table``.
+
+    Args:
+        size: (width, height) of the frames in pixels; numbers: (F,) ascending frame numbers, which hold the table's.
 
     Returns:
         (F,) float32, the highest score of each frame's objects, 0 without objects; (F, h, w) float16, each box filled
         with the highest score of the objects that cover it.
     """
-    frames = np.zeros(len(clip.frames), np.float32)
-    width, height = (side // CELL for side in working_size(clip.size, MAP_HEIGHT))
+    frames = np.zeros(len(numbers), np.float32)
+    width, height = (side // CELL for side in working_size(size, MAP_HEIGHT))
     maps = np.zeros((len(frames), height, width), np.float16)
-    at = np.searchsorted(clip.frames, table["frame"])
+    at = np.searchsorted(numbers, table["frame"])
     np.maximum.at(frames, at, scores.astype(np.float32))
-    cells = table[["x1", "y1", "x2", "y2"]].to_numpy() / np.array(clip.size * 2) * [width, height, width, height]
+    cells = table[["x1", "y1", "x2", "y2"]].to_numpy() / np.array(size * 2) * [width, height, width, height]
     first, last = np.floor(cells[:, :2]).astype(int), np.ceil(cells[:, 2:]).astype(int)
     for frame, (left, top), (right, bottom), score in zip(at, first, last, scores, strict=True):
         part = maps[frame, max(top, 0) : bottom, max(left, 0) : right]

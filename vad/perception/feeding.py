@@ -1,9 +1,10 @@
 """The frame store as a camera: a clip's frames as sights, decoded ahead."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,8 +13,22 @@ from vad.perception.camera import Camera
 from vad.perception.sight import Sight, View
 from vad.pipeline import stage
 
+T, R = TypeVar("T"), TypeVar("R")
+
 BATCH = 16  # views of a sight: with more, a network's activations no longer fit a CPU's cache
 AHEAD = 2  # sights that are decoded ahead
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers)
+
+
+def parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """``work`` of each item, spread over threads; a single one is done at once."""
+    if len(items) < 2:
+        return [work(item) for item in items]
+    return list(_pool(stage.workers()).map(work, items))
 
 
 def camera_of(clip: Clip) -> Camera:

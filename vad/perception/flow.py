@@ -11,27 +11,19 @@ thread, and the pairs are spread over threads instead. The result does not depen
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import cv2
 import numpy as np
 
 from vad.data.frames import Clip
-from vad.perception.feeding import camera_of, sights
+from vad.perception.feeding import camera_of, parallel, sights
 from vad.perception.sight import CELL, Perception, Sight, View, working_size
-from vad.pipeline import stage
 
 __all__ = ["CELL", "AveragedFlow", "PairFlow", "averaged", "spread", "working_size"]
 
 CHUNK = 256  # frames of a clip whose averaged flow is given out at once
 
 _own = threading.local()
-
-
-@cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers)
 
 
 class PairFlow:
@@ -58,9 +50,7 @@ class PairFlow:
         known = [(view.frame, view.working_gray(self.height)) for view in views]
         pairs = list(zip([self._before, *known[:-1]], known, strict=True)) if known else []
         self._before = known[-1] if known else self._before
-        if len(pairs) < 2:
-            return [_pair_flow(*pair) for pair in pairs]
-        return list(_pool(stage.workers()).map(lambda pair: _pair_flow(*pair), pairs))
+        return parallel(lambda pair: _pair_flow(*pair), pairs)
 
 
 def _pair_flow(before: tuple[int, np.ndarray] | None, after: tuple[int, np.ndarray]) -> np.ndarray | None:

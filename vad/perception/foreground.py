@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from vad.data.frames import Clip
-from vad.perception.flow import CELL, working_size
+from vad.perception.sight import CELL, View
 from vad.pipeline.stage import workers
 
 BACKGROUND_FRAMES = 60  # per scene: the median of more changes nothing
@@ -75,10 +75,7 @@ class ObjectSize:
 
 def read(clip: Clip, frame: int, height: int) -> np.ndarray:
     """Frame number ``frame`` as (h, w, 3) float32 RGB at the working size."""
-    image = clip.read(frame)
-    size = working_size((image.shape[1], image.shape[0]), height)
-    image = image if image.shape[1::-1] == size else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return image.astype(np.float32)
+    return View(frame, clip.read(frame)).working(height).astype(np.float32)
 
 
 def background(clips: Sequence[Clip], height: int) -> Background:

@@ -39,6 +39,22 @@ class Scene:
         size = object_size(clips, empty)
         return cls(empty, size, _passing(clips, empty, size))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The scene as named arrays, to be kept."""
+        return {
+            "background": self.background.image,
+            "noise": self.background.noise,
+            "coloured": np.array(self.background.coloured),
+            "size": self.size.line,
+            "passing": np.array(self.passing),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Scene":
+        """What :meth:`arrays` made."""
+        empty = Background(arrays["background"], arrays["noise"], bool(arrays["coloured"]))
+        return cls(empty, ObjectSize(arrays["size"]), float(arrays["passing"]))
+
 
 def by_scene(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
     """Scene -> its clips, in name order."""
