@@ -1,0 +1,32 @@
+"""Exact intervals of counted things: shares, rates, medians. None needs many cases to be right."""
+
+import numpy as np
+from scipy import stats
+
+
+def share(hits: int, cases: int, confidence: float) -> tuple[float, float]:
+    """Interval of a probability after ``hits`` of ``cases`` (Clopper & Pearson 1934); (0, 1) where there is no case."""
+    if not cases:
+        return 0.0, 1.0
+    found = stats.binomtest(int(hits), int(cases)).proportion_ci(confidence, method="exact")
+    return float(found.low), float(found.high)
+
+
+def rate(count: int, exposure: float, confidence: float) -> tuple[float, float]:
+    """Interval of a Poisson rate after ``count`` cases in ``exposure`` (Garwood 1936); (0, inf) without exposure."""
+    if exposure <= 0:
+        return 0.0, float("inf")
+    tail = (1 - confidence) / 2
+    low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0
+    return float(low / exposure), float(stats.chi2.isf(tail, 2 * count + 2) / 2 / exposure)
+
+
+def median(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Distribution-free interval of a median by order statistics; NaNs where there are too few values (under 6 at 95 %).
+
+    Source: Conover 1999, Practical Nonparametric Statistics, section 3.2.
+    """
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    found = stats.quantile_test(np.asarray(values, dtype=np.float64), p=0.5).confidence_interval(confidence)
+    return float(found.low), float(found.high)
