@@ -51,7 +51,7 @@ def test_an_alarm_without_end_is_no_budget():
 
 
 def test_promise_and_interval_hold_for_any_distribution():
-    """Over many calibration sets the mean rate is k/(n+1), and the coming counts are in their interval 95 % of times."""
+    """Over many calibration sets the mean rate is k/(n+1), and 95 % of coming counts are in their interval."""
     rng = np.random.default_rng(0)
     n, m, seen, inside = 59, 40, [], []
     for _ in range(2000):

@@ -22,7 +22,7 @@ def rate(count: int, exposure: float, confidence: float) -> tuple[float, float]:
 
 
 def median(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Distribution-free interval of a median by order statistics; NaNs where there are too few values (under 6 at 95 %).
+    """Distribution-free interval of a median by order statistics; NaNs with too few values (under 6 at 95 %).
 
     Source: Conover 1999, Practical Nonparametric Statistics, section 3.2.
     """

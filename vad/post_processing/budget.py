@@ -6,10 +6,10 @@ any of its frames reaches the threshold, and is counted once.
 
 Set the threshold just above the k-th highest of n blocks' highest scores. If coming blocks of normal video are
 exchangeable with these, one is in alarm with probability k / (n + 1) at most, whatever the detector and however its
-scores are distributed (split conformal prediction: Vovk, Gammerman & Shafer 2005; Papadopoulos et al. 2002). That is the
-promise. The share of blocks that this very threshold sets off in the long run is one draw of Beta(k, n + 1 - k) (Vovk
-2012, "Conditional validity of inductive conformal predictors"), which is the promise's interval, and the number among m
-coming blocks is beta-binomial, which is what an observer may see.
+scores are distributed (split conformal prediction: Vovk, Gammerman & Shafer 2005; Papadopoulos et al. 2002). That is
+the promise. The share of blocks that this very threshold sets off in the long run is one draw of Beta(k, n + 1 - k)
+(Vovk 2012, "Conditional validity of inductive conformal predictors"), which is the promise's interval, and the number
+among m coming blocks is beta-binomial, which is what an observer may see.
 
 There is no model of a tail, so nothing is extrapolated: the least that can be promised is 1 / (n + 1) of the blocks. A
 budget of r alarms per hour therefore needs about 1 / r hours of held-out normal video, and with less it is refused.
