@@ -25,8 +25,12 @@ def main() -> dict:
         name: thresholds.tune(rows, fps, protocol, settings.model_copy(update={"rule": rule}))
         for name, rows in table.groupby("detector")
     }
+    for line in sorted({fold["promise"]["refused"] for own in tuned.values() for fold in own.values()} - {None}):
+        logger.info("%s; the threshold of the budget lies above all of it", line)
     values = {
         "rule": rule,
+        "alarms_per_hour": settings.alarms_per_hour,
+        "block_seconds": settings.block_seconds,
         "merge_seconds": settings.merge_seconds,
         "per_scene": settings.per_scene,
         "detectors": tuned,

@@ -20,7 +20,7 @@ PARAMS = {
     "protocol": "clean",
     "temporal": {"method": "gaussian", "sigma_seconds": 0.3, "median_window": 17, "causal": "gaussian"},
     "fusion": {"detectors": "all", "ridge": 0.1},
-    "thresholds": {"rule": "f1", "alarms_per_hour": 6, "merge_seconds": 1, "per_scene": False},
+    "thresholds": {"rule": "f1", "alarms_per_hour": 6, "block_seconds": 20, "merge_seconds": 1, "per_scene": False},
     "evaluation": {
         "resamples": 200, "confidence": 0.95, "map_short_side": 16, "map_thresholds": 20,
         "alpha": 0.1, "beta": 0.1, "plot_detectors": 2,

@@ -108,3 +108,11 @@ def test_a_test_set_of_one_class_is_one_line():
     frames = index().assign(label=0)
     with pytest.raises(UserError, match="role 'test'"):
         draw(frames, SIZES, "paper", seed=0)
+
+
+@pytest.mark.parametrize(("wanted", "clips"), [(1000, 8), (3000, 10), (9000, 20)])
+def test_as_many_clips_are_held_out_as_the_calibration_needs_up_to_the_share(wanted, clips):
+    sizes = SIZES.model_copy(update={"calibration": wanted, "holdout": 0.2})
+    held_out = role(draw(index(train_clips=100, frames=300), sizes, "one_class", seed=0)[0], "calibration")
+    assert held_out["clip"].nunique() == clips
+    assert len(held_out) == min(wanted, 20 * 300)

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.post_processing.thresholds import Params, applied, best_f1, tune, within_budget
+from vad.post_processing.calibration import quantile
+from vad.post_processing.thresholds import Params, applied, best_f1, tune
 
 
 def params(**changes) -> Params:
-    return Params(**{"rule": "f1", "alarms_per_hour": 6, "merge_seconds": 1, "per_scene": False, **changes})
+    return Params(
+        **{"rule": "f1", "alarms_per_hour": 6, "block_seconds": 20, "merge_seconds": 1, "per_scene": False, **changes}
+    )
 
 
 def table(seed: int = 0) -> pd.DataFrame:
@@ -23,7 +26,7 @@ def table(seed: int = 0) -> pd.DataFrame:
     for clip, scene in [("x", "01"), ("y", "02")]:
         parts.append(pd.DataFrame({"clip": clip, "frame": np.arange(60), "scene": scene, "role": "calibration",
                                    "fold": -1, "label": 0, "calibrated": rng.uniform(0, 1, 60)}))  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True).assign(causal=lambda rows: rows["calibrated"])
 
 
 FPS = dict.fromkeys("abcdxy", 10.0)
@@ -72,23 +75,25 @@ def test_thresholds_per_scene_suit_scenes_of_different_level():
     assert errors[True] == 0 < errors[False]
 
 
-def test_budget_keeps_to_its_alarms_and_is_the_lowest_that_does():
-    # 3,600 s at 1 fps with single peaks 0.9, 0.8, 0.7, 0.6 far apart: two alarms an hour lie between 0.8 and 0.7.
-    scores = np.full(3600, 0.1)
-    scores[[100, 1000, 2000, 3000]] = [0.9, 0.8, 0.7, 0.6]
-    normal = pd.DataFrame({"clip": "x", "frame": np.arange(3600), "calibrated": scores})
-    assert within_budget(normal, {"x": 1.0}, params(alarms_per_hour=2)) == pytest.approx(0.75)
-    # Nearer than merge_seconds the 0.9 and the 0.8 are one alarm.
-    assert within_budget(normal, {"x": 1.0}, params(alarms_per_hour=2, merge_seconds=950)) == pytest.approx(0.65)
-    # One alarm that never ends is within any number of alarms, but no threshold.
-    assert within_budget(normal, {"x": 1.0}, params(merge_seconds=3600)) == pytest.approx(0.35)
+def test_the_budget_is_one_of_causal_scores_and_says_what_it_is_worth():
+    # an hour at 1 fps is 180 blocks of 20 s: 6 alarms an hour are the six highest blocks at most
+    hour = pd.DataFrame({"clip": "z", "frame": np.arange(3600), "scene": "01", "role": "calibration", "fold": -1,
+                         "label": 0, "calibrated": 0.5, "causal": np.arange(3600.0)})  # fmt: skip
+    rows = pd.concat([table(), hour])
+    rows = rows[(rows["role"] == "test") | (rows["clip"] == "z")]
+    tuned = tune(rows, FPS | {"z": 1.0}, "clean", params(rule="budget"))["0"]
+    assert tuned["promise"]["refused"] is None
+    live = quantile(np.arange(3600.0), np.arange(3600.0))
+    assert (live >= tuned["threshold"]).sum() == 5 * 20
+    assert tuned["scenes"]["01"] == tuned["threshold"]
 
 
-def test_budget_is_extrapolated_where_video_is_short():
-    # One minute whose highest frame (p = 0.01) is one alarm, 60 an hour: 6 an hour are ten times rarer.
-    scores = np.append(np.full(59, 0.5), 0.99)
-    normal = pd.DataFrame({"clip": "x", "frame": np.arange(60), "calibrated": scores})
-    assert within_budget(normal, {"x": 1.0}, params()) == pytest.approx(1 - 0.001)
+def test_a_budget_that_cannot_be_promised_is_refused_and_lies_above_all_normal_video():
+    tuned = tune(table(), FPS, "clean", params(rule="budget"))["0"]
+    assert "cannot be promised from 0.2 minutes" in tuned["promise"]["refused"]
+    held_out = table().query("role == 'calibration'")["causal"]
+    assert tuned["budget"] > quantile(held_out.to_numpy(), held_out.to_numpy()).max()
+    assert tuned["promise"]["alarms_per_hour"] > 6
 
 
 def test_every_fold_and_scene_has_a_threshold():

@@ -2,23 +2,23 @@
 
 Two rules. ``f1``: the best F1 on labelled frames that the protocol permits, cross-fitted over clips under ``clean``
 (the threshold of fold f comes from the other folds) and, on purpose, the scored pool itself under ``paper``.
-``budget``: at most so many alarms per hour of held-out normal video; it needs no labels and is the only rule of
-``one_class``.
+``budget``: at most so many false alarms per hour, as far as held-out normal video can promise it
+(``vad.post_processing.budget``); it needs no labels and is the only rule of ``one_class``. What a live camera has are
+causal scores, so the budget is one of theirs.
 
 Either can be kept per scene: a camera with restless trees wants another threshold than one in a corridor.
 """
 
+from dataclasses import asdict
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pydantic
 
-from vad.metrics.alarms import Footage, spans
 from vad.metrics.measures import curve
 from vad.pipeline.params import Protocol, Section
-
-MAX_SHARE = 0.1  # of normal video in alarm, whatever the number of alarms
+from vad.post_processing import budget, calibration
 
 
 class Params(Section):
@@ -26,6 +26,7 @@ class Params(Section):
 
     rule: Literal["f1", "budget"]
     alarms_per_hour: float = pydantic.Field(gt=0, le=3600)
+    block_seconds: float = pydantic.Field(ge=5, le=600)
     merge_seconds: float = pydantic.Field(ge=0, le=3600)
     per_scene: bool
 
@@ -34,31 +35,35 @@ def tune(rows: pd.DataFrame, fps: dict[str, float], protocol: Protocol, params: 
     """One detector's thresholds.
 
     Args:
-        rows: the detector's rows of the fused table: clip, frame, scene, role, fold, label, calibrated.
+        rows: the detector's rows of the fused table: clip, frame, scene, role, fold, label, causal, calibrated.
         fps: frames per second per clip.
 
     Returns:
         Per test fold (as text): ``threshold`` of the rule in force, ``scenes`` with that rule's threshold per scene,
-        ``budget`` and, where labels are permitted, ``f1``. A frame is an alarm where calibrated >= threshold.
+        ``budget``, ``promise`` (the fields of ``budget.Promise``: what the budget is worth) and, where labels are
+        permitted, ``f1``. A frame is an alarm where calibrated >= threshold.
     """
+    rows = rows.assign(live=calibration.by_fold(rows, "causal"))
     test = rows[rows["role"] == "test"]
     held_out = rows[rows["role"] == "calibration"]
     result = {}
     for fold in sorted(test["fold"].unique()):
         permitted = permitted_rows(test, fold, protocol)
         normal = held_out[held_out["fold"] == (fold if (held_out["fold"] == fold).any() else -1)]
-        budget = within_budget(normal, fps, params)
+        promise = within_budget(normal, fps, params)
         best = None if protocol == "one_class" else best_f1(permitted["calibrated"], permitted["label"])
         use_f1 = params.rule == "f1" and best is not None
         scenes = {}
         for scene in sorted(test["scene"].unique()):
             own, own_normal = permitted[permitted["scene"] == scene], normal[normal["scene"] == scene]
-            if use_f1:
-                found = best_f1(own["calibrated"], own["label"])
-            else:
-                found = within_budget(own_normal, fps, params) if len(own_normal) else None
-            scenes[str(scene)] = found if found is not None else (best if use_f1 else budget)
-        values = {"threshold": best if use_f1 else budget, "budget": budget, "scenes": scenes}
+            found = best_f1(own["calibrated"], own["label"]) if use_f1 else _own_budget(own_normal, fps, params)
+            scenes[str(scene)] = found if found is not None else (best if use_f1 else promise.threshold)
+        values = {
+            "threshold": best if use_f1 else promise.threshold,
+            "budget": promise.threshold,
+            "promise": asdict(promise),
+            "scenes": scenes,
+        }
         result[str(fold)] = values if best is None else {**values, "f1": best}
     return result
 
@@ -91,33 +96,19 @@ def best_f1(scores: pd.Series | np.ndarray, labels: pd.Series | np.ndarray) -> f
     return float(levels[at] if at + 1 == len(levels) else _between(levels[at + 1], levels[at]))
 
 
-def within_budget(normal: pd.DataFrame, fps: dict[str, float], params: Params) -> float:
-    """The lowest threshold down to which normal video gives at most ``alarms_per_hour`` alarms.
-
-    The search goes down from the largest normal score and stops before a tenth of normal video is in alarm, because
-    at a very low threshold everything is a single alarm. Where even the single largest score is one alarm too many
-    for so little video, the rate is extrapolated: the calibrated scale's tail says how much rarer a higher score is.
+def within_budget(normal: pd.DataFrame, fps: dict[str, float], params: Params) -> budget.Promise:
+    """The budget's threshold, or the lowest that so little video can promise anything about; it says which.
 
     Args:
-        normal: clip, frame, calibrated of held-out normal frames; at least one row.
+        normal: clip, frame, live (calibrated causal scores) of held-out normal frames; at least one row.
     """
-    normal = normal.sort_values(["clip", "frame"])
-    footage, scores = Footage.of(normal, fps), normal["calibrated"].to_numpy()
-    hours = footage.hours()
-    levels = np.unique(scores)[::-1]
-    lowest = None
-    for level in levels:
-        over = scores >= level
-        alarms = len(spans(over, footage, params.merge_seconds)[0])
-        if alarms > params.alarms_per_hour * hours or (lowest is not None and over.mean() > MAX_SHARE):
-            break
-        lowest = level
-    else:
-        return float(levels[-1])
-    if lowest is not None:
-        return _between(level, lowest)
-    rate = len(spans(scores >= levels[0], footage, params.merge_seconds)[0]) / hours
-    return float(1 - (1 - levels[0]) * params.alarms_per_hour / rate)
+    return budget.within(budget.cut(normal, fps, "live", params.block_seconds), params.alarms_per_hour)
+
+
+def _own_budget(normal: pd.DataFrame, fps: dict[str, float], params: Params) -> float | None:
+    """A scene's own threshold, where its own normal video can promise the budget."""
+    promise = within_budget(normal, fps, params) if len(normal) else None
+    return promise.threshold if promise is not None and promise.refused is None else None
 
 
 def _between(lower: float, upper: float) -> float:

@@ -23,6 +23,7 @@ from vad.pipeline.params import Protocol, Section
 log = logging.getLogger(__name__)
 
 SHORTEST_STRETCH = 100  # frames of a held-out clip that make its use worth while
+SPREAD = 8  # clips that are held out, if so many may be, though fewer would do
 COLUMNS = ["clip", "frame", "label", "role", "fold"]
 
 
@@ -100,7 +101,9 @@ def _held_out(train: pd.DataFrame, params: Params, rng: np.random.Generator) -> 
     order = clips.sample(frac=1, random_state=rng)
     order = order.assign(turn=order.groupby("scene").cumcount()).sort_values(["turn", "scene"], kind="stable")
     most = max(1, min(int(len(clips) * params.holdout), len(clips) - 1))
-    chosen = order.index[: min(most, max(1, params.calibration // SHORTEST_STRETCH))]
+    worth = min(SPREAD, max(1, params.calibration // SHORTEST_STRETCH))
+    full = 1 + int(np.searchsorted(order["frames"].cumsum(), params.calibration))  # clips that hold all the frames
+    chosen = order.index[: min(most, max(worth, full))]
     stretch = -(-params.calibration // len(chosen))  # rounded up
     frames = train[train["clip"].isin(chosen)].groupby("clip").head(stretch)
     return list(chosen), frames.index.to_numpy()
