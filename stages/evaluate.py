@@ -1,7 +1,8 @@
 """Measure what every detector and fusion decide on the test frames, and put all metrics together.
 
-In: data/ranking.json, data/localisation.json, data/fused.parquet, data/fusion.json, data/leak.json, data/zeroshot,
-data/thresholds.json, data/manifest.csv, data/events.csv. Out: metrics/<detector>.json and plots/data/*.csv.
+In: data/ranking.json, data/comparison.json, data/localisation.json, data/fused.parquet, data/fusion.json,
+data/leak.json, data/zeroshot, data/thresholds.json, data/manifest.csv, data/events.csv. Out: metrics/<detector>.json,
+metrics/comparison.json and plots/data/*.csv.
 """
 
 import logging
@@ -41,8 +42,8 @@ def main() -> dict:
         tests[name] = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
     metrics["fusion"]["leave_one_out"] = fusion["leave_one_out"]
     _add_levels(metrics, read_json(DATA / "zeroshot" / "levels.json"))
-    leak = read_json(DATA / "leak.json")
-    _save(METRICS, ".json", metrics | ({"leak": leak} if leak else {}), artifacts.save_json)
+    beside = {name: read_json(DATA / f"{name}.json") for name in ("leak", "comparison")}
+    _save(METRICS, ".json", metrics | {name: own for name, own in beside.items() if own}, artifacts.save_json)
     _save(PLOTS, ".csv", _plots(tests, metrics, setting.fps, settings.plot_detectors), artifacts.save_table)
     best = scorecard.best_first(metrics)[0]
     logger.info("best: %s, ROC-AUC %.3f", best, metrics[best].get("roc_auc", float("nan")))

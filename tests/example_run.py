@@ -9,6 +9,9 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from vad.data.frames import ClipWriter
+from vad.evaluation import answer, comparison, saying
+from vad.metrics.measures import resamples
+from vad.pipeline import artifacts
 from vad.post_processing.calibration import by_fold
 
 TYPES = ["bicycle", "vehicle", "running", "fall"]
@@ -44,6 +47,7 @@ def build(root: Path, detectors: list[str], test_clips: int = 4, frames: int = 8
     _dump(root / "data/ranking.json", ranking)
     for name, values in ranking.items():
         _dump(root / f"metrics/{name}.json", values)
+    _write_answer(root, fused, tuned, frames)
     if extras:
         _write_extras(root, detectors)
 
@@ -163,6 +167,18 @@ def _metrics(rows: pd.DataFrame, extras: bool) -> dict:
     if extras:
         values |= {"by_event": dict.fromkeys(TYPES, auc), "pixel_roc_auc": auc - 0.05, "rbdc": 0.41, "tbdc": 0.55}
     return values
+
+
+def _write_answer(root: Path, fused: pd.DataFrame, tuned: dict, frames: int) -> None:
+    fps = dict.fromkeys(fused["clip"].unique(), 25.0)
+    rows, events = dict(iter(fused.groupby("detector"))), pd.read_csv(root / "data/events.csv", dtype={"clip": str})
+    found = answer.answer(answer.Run(rows, tuned, fps, events, 6, frames / 25, 1, True, 0.95, 100, 0))
+    artifacts.save_json(root / "data/answer.json", {**found, "says": saying.sentences(found)}, digits=None)
+    tests = {name: own[own["role"] == "test"] for name, own in rows.items()}
+    clips = sorted(next(iter(tests.values()))["clip"].unique())
+    differences = comparison.Differences.of(tests, "calibrated", clips, resamples(len(clips), 100, 0))
+    for folder in ("data", "metrics"):
+        artifacts.save_json(root / folder / "comparison.json", comparison.compare(differences, 0.95))
 
 
 def _write_extras(root: Path, detectors: list[str]) -> None:

@@ -104,6 +104,7 @@ def test_metrics_of_every_detector(project):
     metrics = run()
     assert set(metrics) == {
         "strong", "weak", "fitted", "absent", "fusion", "fusion_mean", "fusion_max", "fusion_logistic", "leak",
+        "comparison",
     }  # fmt: skip
     assert metrics["absent"] == {"skipped": "the data set has no person tracks"}
     assert metrics["leak"]["prototypes"]["leak"] == 0.3

@@ -55,7 +55,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_every_picture_that_the_run_has_data_for(runs) -> None:
     stems = {path.stem for path in (runs["whole"] / "plots").glob("*/*.png")}
-    assert stems == {"scenes", "densities", "roc", "pr", "events", "panels_padim", "timeline_01", "timeline_02"}
+    assert stems == {
+        "scenes", "densities", "roc", "pr", "events", "beats", "panels_padim", "timeline_01", "timeline_02",
+    }  # fmt: skip
     stems = {path.stem for path in (runs["lone"] / "plots").glob("*/*.png")}
     assert stems == {"scenes", "densities", "roc", "pr", "panels_padim", "timeline_01", "timeline_02"}
 

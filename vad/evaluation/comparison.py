@@ -77,8 +77,8 @@ def compare(found: Differences, confidence: float) -> dict:
         is above the column's; ``adjusted_p``: the same shape, symmetric, 1 on the diagonal; ``set``: the confidence set
         of the best; ``separated``: pairs of ``better`` and ``worse`` with ``difference``, ``low``, ``high``,
         ``adjusted_p``; ``needed``: D rows of D, clips that would separate two, None where the difference is none;
-        ``detectable``: the same, the least difference that these clips would show with power 0.8; ``clips``; ``said``:
-        False where so few clips say nothing (then no pair is separated and the set has everyone).
+        ``detectable``: the same, the least difference that these clips would show with power 0.8; ``test_clips``;
+        ``said``: False where so few clips say nothing (then no pair is separated and the set has everyone).
     """
     count = len(found.names)
     better, worse = found.pairs
@@ -104,7 +104,7 @@ def compare(found: Differences, confidence: float) -> dict:
             )
     beaten = {own["worse"] for own in separated}
     return {
-        "clips": found.clips,
+        "test_clips": found.clips,
         "said": said,
         "confidence": confidence,
         "power": POWER,

@@ -157,6 +157,12 @@ class Facts:
         return [Known(own) for own in yaml.safe_load((self.root / TEMPLATES / "published.yaml").read_text())]
 
     @property
+    def published_localisation(self) -> list[dict]:
+        """Of the literature, RBDC and TBDC on this run's data set, known by its folder's name."""
+        name = self.dataset["name"].lower()
+        return [own for own in self.published if own["rbdc"] is not None and name in own["dataset"].lower()]
+
+    @property
     def reproduced(self) -> list[Known]:
         """The reproduced paper's methods: detector, printed (its AUC), clean and paper (the leak here), ms (its cost).
 
@@ -189,6 +195,22 @@ class Facts:
                 if value is not None and value > best.get(kind, {}).get("auc", -1):
                     best[kind] = {"auc": value, "detector": name}
         return dict(sorted(best.items(), key=lambda item: item[1]["auc"]))
+
+    @cached_property
+    def answer(self) -> Known:
+        """What the first page says: ``vad.evaluation.answer.answer`` and its sentences ``says``; empty without it."""
+        return Known(read_json(self.root / DATA / "answer.json"))
+
+    @property
+    def answer_rows(self) -> list[tuple[str, dict]]:
+        """What to expect overall and, where there are several, by scene."""
+        scenes = list(self.answer["scenes"].items())
+        return [("all", self.answer["overall"]), *(scenes if 1 < len(scenes) <= overview.MOST_SCENES else [])]
+
+    @cached_property
+    def comparison(self) -> Known:
+        """Which differences are more than chance, see ``vad.evaluation.comparison.compare``; empty without labels."""
+        return Known(read_json(self.root / METRICS / "comparison.json"))
 
     def figure(self, name: str) -> str | None:
         """Path of picture ``name`` from the report's folder, the vector form first; None where it was not drawn."""
