@@ -1,7 +1,7 @@
 """The answer in plain sentences: one text for the report's first page, the app and the bundle."""
 
-from vad.evaluation.comparison import FEWEST_CLIPS
 from vad.detectors.titles import title
+from vad.evaluation.comparison import FEWEST_CLIPS
 
 MANY = 5  # names that are listed one by one
 

@@ -47,29 +47,17 @@ def replacing(path: Path | str, output: bool = True) -> Iterator[Path]:
         written[:] = [other for other in written if holder not in other.parents] + [path] * output
 
 
-<<<<<<< HEAD
 def save_json(path: Path | str, values: dict, digits: int | None = 6) -> None:
     """JSON with two-space indents; floats rounded to ``digits`` so that a metric reads as one; NaN becomes null.
 
     Args:
         digits: decimals that floats keep; None keeps them as they are.
-=======
-def save_json(path: Path | str, values: dict, digits: int = 6) -> None:
-    """JSON with two-space indents; floats rounded to 6 decimals so that a metric reads as one; NaN becomes null.
-
-    Args:
-        digits: decimals; 17 for calibrated scores and thresholds, which crowd below 1.
->>>>>>> 8f55d40 (The answer on page one: the detector to trust, what to expect of it, what cannot be said; comparison of detectors in metrics, report and pictures)
     """
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(_plain(values, digits), indent=2, ensure_ascii=False) + "\n")
 
 
-<<<<<<< HEAD
 def _plain(value: object, digits: int | None) -> object:
-=======
-def _plain(value: object, digits: int = 6) -> object:
->>>>>>> 8f55d40 (The answer on page one: the detector to trust, what to expect of it, what cannot be said; comparison of detectors in metrics, report and pictures)
     if isinstance(value, dict):
         return {str(key): _plain(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
@@ -79,13 +67,9 @@ def _plain(value: object, digits: int = 6) -> object:
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-<<<<<<< HEAD
         if not np.isfinite(value):
             return None
         return float(value) if digits is None else round(float(value), digits)
-=======
-        return round(float(value), digits) if np.isfinite(value) else None
->>>>>>> 8f55d40 (The answer on page one: the detector to trust, what to expect of it, what cannot be said; comparison of detectors in metrics, report and pictures)
     return value
 
 
