@@ -1,4 +1,7 @@
-"""Person tracks of every clip: those that came with the data set, else its objects linked from frame to frame."""
+"""Person tracks of every clip: those that came with the data set, else its objects linked from frame to frame.
+
+Boxes that came without an identity are linked as objects are.
+"""
 
 import logging
 
@@ -15,16 +18,22 @@ OUT = DATA / "linked_tracks.parquet"
 def main() -> dict:
     store = FrameStore()
     settings = params.section("link_tracks", tracking.Params)
-    given = set(store.tracks["clip"])
-    parts = [store.tracks]
+    given = dict(tuple(store.tracks.groupby("clip")))
+    parts, linked = [store.tracks.iloc[:0]], 0
     for clip in tqdm(store.clips(), desc="link tracks", unit="clip"):
         objects = DATA / "objects" / f"{clip.name}.parquet"
-        if clip.name not in given and objects.exists():
-            linked = tracking.link(artifacts.load_table(objects), clip.fps, settings)
-            parts.append(linked.assign(clip=clip.name))
+        if clip.name in given:
+            own = tracking.identified(given[clip.name], clip.fps, settings)
+            linked += own is not given[clip.name]
+        elif objects.exists():
+            own = tracking.link(artifacts.load_table(objects), clip.fps, settings)
+            linked += 1
+        else:
+            continue
+        parts.append(own.assign(clip=clip.name))
     table = pd.concat(parts, ignore_index=True)[store.tracks.columns].astype(store.tracks.dtypes)
     artifacts.save_table(OUT, table)
-    logging.info("%d tracks of %d clips, %d of them linked here", *_counts(table), len(parts) - 1)
+    logging.info("%d tracks of %d clips, %d of them linked here", *_counts(table), linked)
     return {"frames": len(table[["clip", "frame"]].drop_duplicates())}
 
 

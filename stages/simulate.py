@@ -1,11 +1,14 @@
-"""Render campus-sim, the embedded data set, into data/campus-sim; or, with --sheet, a contact sheet of it."""
+"""Render campus-sim, the embedded data set, into data/campus-sim; or, with --sheet, a contact sheet of it.
+
+Where data.root names another data set nothing is rendered, and no parameter of the simulation is looked at.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
 from vad.pipeline import params, stage
-from vad.simulation import sheet, simulate
+from vad.simulation import elsewhere, sheet, simulate
 
 ROOT = Path("data/campus-sim")
 
@@ -17,6 +20,8 @@ def main() -> dict | None:
     if arguments.sheet:
         sheet.contact_sheet(ROOT, arguments.sheet)
         return None
+    if elsewhere.is_elsewhere((params.read_file().get("data") or {}).get("root"), ROOT):
+        return elsewhere.leave_out(ROOT)
     wanted = params.section("simulate", simulate.Params)
     return {"frames": simulate.simulate(ROOT, wanted, params.common().seed, stage.workers())}
 

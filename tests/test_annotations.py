@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from vad.data import annotations
-from vad.data.annotations import Intervals
+from vad.data import annotations, matlab
+from vad.data.intervals import Intervals
+from vad.data.tables import Names
 from vad.pipeline.errors import UserError
 
 
@@ -71,17 +72,24 @@ def test_mat_without_its_variable(tmp_path: Path) -> None:
         annotations.pixel_masks(tmp_path / "a.mat", "a")
     (tmp_path / "b.mat").write_bytes(b"x" * 200)
     with pytest.raises(UserError, match=r"b.mat cannot be read as a MATLAB file"):
-        annotations.mat_intervals(tmp_path / "b.mat", 1)
+        matlab.mat_intervals(tmp_path / "b.mat", 1)
 
 
 def test_events_take_the_clips_unique_names(tmp_path: Path) -> None:
-    path = tmp_path / "events.csv"
-    assert annotations.events(path, {}, {}).columns.tolist() == annotations.EVENT_COLUMNS
-    path.write_text("clip,first frame,last frame,type\n01,5,9,fall\n01,0,3,bicycle\n")
-    table = annotations.events(path, {"01": "test_01"}, {"test_01": 10})
+    path, names = tmp_path / "events.csv", Names({"01": "01.avi"})
+    assert annotations.events(path, Names({}), {}).columns.tolist() == annotations.EVENT_COLUMNS
+    path.write_text("clip,first frame,last frame,type\n01,5,9,fall\n01.avi,0,3,bicycle\n")
+    table = annotations.events(path, names, {"01": [("test_01", 0, 10)]})
     assert table.to_numpy().tolist() == [["test_01", 0, 3, "bicycle"], ["test_01", 5, 9, "fall"]]
     with pytest.raises(UserError, match="line 2: frames 5 to 9 are not in clip 01 of 9 frames"):
-        annotations.events(path, {"01": "test_01"}, {"test_01": 9})
+        annotations.events(path, names, {"01": [("test_01", 0, 9)]})
     path.write_text("clip,start,end\n")
     with pytest.raises(UserError, match="has no column first_frame, last_frame, type"):
-        annotations.events(path, {}, {})
+        annotations.events(path, names, {})
+
+
+def test_an_event_in_two_parts_of_a_clip(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("clip,first_frame,last_frame,type\na,8,12,fall\n")
+    table = annotations.events(path, Names({"a": "a"}), {"a": [("a_part1", 0, 10), ("a_part2", 10, 5)]})
+    assert table.to_numpy().tolist() == [["a_part1", 8, 9, "fall"], ["a_part2", 0, 2, "fall"]]

@@ -24,16 +24,16 @@ def write_video(path: Path, fourcc: str, frames: int = 60) -> Path:
     return path
 
 
-def numbers(path: Path, stride: int = 1) -> list[int]:
-    return [number for number, picture in read_clip(path, stride)[1] if picture is not None]
+def count(path: Path) -> int:
+    return sum(picture.pixels().ndim > 1 for picture in read_clip(path).pictures)
 
 
 @pytest.mark.parametrize(("suffix", "fourcc"), FORMATS)
 def test_every_frame_of_a_whole_video(tmp_path: Path, suffix: str, fourcc: str) -> None:
     path = write_video(tmp_path / f"a.{suffix}", fourcc)
-    assert read_clip(path)[0] == 20.0
-    assert numbers(path) == list(range(60))
-    assert numbers(path, 25) == [0, 25, 50]
+    assert read_clip(path).fps == 20.0
+    assert read_clip(path, 7.0).fps == 7.0
+    assert count(path) == 60
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.8])
@@ -43,7 +43,7 @@ def test_truncated_video(tmp_path: Path, suffix: str, fourcc: str, share: float)
     path = tmp_path / f"cut.{suffix}"
     path.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
     with pytest.raises(UserError, match=rf"cut.{suffix} (is truncated|cannot be opened as a video)") as error:
-        numbers(path)
+        count(path)
     assert "\n" not in str(error.value)
 
 
@@ -56,10 +56,10 @@ def test_not_a_video(tmp_path: Path, content: bytes, capfd: pytest.CaptureFixtur
 
 
 def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    for number in (2, 10, 1):
+    for number in (9, 10, 8):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((8, 8), number, np.uint8))
-    (tmp_path / "._1.png").write_bytes(b"left by an archiver")
-    assert [int(picture.pixels()[0, 0]) for _, picture in read_clip(tmp_path)[1]] == [1, 2, 10]
+    (tmp_path / "._8.png").write_bytes(b"left by an archiver")
+    assert [int(picture.pixels()[0, 0]) for picture in read_clip(tmp_path).pictures] == [8, 9, 10]
 
 
 def test_truncated_and_unreadable_pictures(tmp_path: Path) -> None:
@@ -67,22 +67,22 @@ def test_truncated_and_unreadable_pictures(tmp_path: Path) -> None:
     whole = (tmp_path / "0.jpg").read_bytes()
     (tmp_path / "1.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"1.jpg is truncated"):
-        numbers(tmp_path)
+        count(tmp_path)
     (tmp_path / "1.jpg").unlink()
     (tmp_path / "1.png").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"1.png cannot be read as a picture"):
-        numbers(tmp_path)
+        count(tmp_path)
 
 
 def test_folder_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no pictures"):
-        numbers(tmp_path)
+        count(tmp_path)
 
 
 @pytest.mark.skipif("VAD_DATASETS" not in os.environ, reason="VAD_DATASETS does not name a folder with shanghaitech")
 def test_a_real_video_whole_and_truncated(tmp_path: Path) -> None:
     whole = Path(os.environ["VAD_DATASETS"], "shanghaitech/training/videos/01_002.avi")
-    assert len(numbers(whole, 100)) == 5
+    assert count(whole) == 481
     (tmp_path / "cut.avi").write_bytes(whole.read_bytes()[:-3000])
     with pytest.raises(UserError, match="it ends 3000 bytes early"):
-        numbers(tmp_path / "cut.avi", 100)
+        count(tmp_path / "cut.avi")

@@ -27,7 +27,7 @@ def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def extract(root: Path, params: Params = PARAMS) -> FrameStore:
     out = root.parent / "store"
-    extraction.extract(layouts.Params(root=str(root), layout="auto", fps=None), params, out)
+    extraction.extract(layouts.Params(root=str(root), layout="auto", fps=None, size=None), params, out)
     return FrameStore(out)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from vad.data.annotations import Intervals
+from vad.data.intervals import Intervals
 from vad.data.layouts import find_clips
 from vad.pipeline.errors import UserError
 

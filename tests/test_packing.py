@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from vad.data.clips import RawClip
 from vad.data.frames import Clip
-from vad.data.layouts import RawClip
 from vad.data.packing import Job, Params, extract_clip, stored_size
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import validate
@@ -49,7 +49,7 @@ def zip_bytes(folder: Path) -> list[bytes]:
 
 
 def test_jpegs_are_copied_byte_for_byte(tmp_path: Path) -> None:
-    extracted = extract_clip(job(tmp_path, picture_clip(tmp_path)))
+    (extracted,) = extract_clip(job(tmp_path, picture_clip(tmp_path)))
     assert (extracted.frames, extracted.size, extracted.stored_size) == (12, (96, 64), (96, 64))
     assert extracted.problems == []
     assert zip_bytes(tmp_path) == raw_bytes(tmp_path)
@@ -62,7 +62,7 @@ def test_other_pictures_are_encoded(tmp_path: Path) -> None:
 
 
 def test_frames_are_reduced_and_thinned(tmp_path: Path) -> None:
-    extracted = extract_clip(job(tmp_path, picture_clip(tmp_path), short_side=32, stride=5))
+    (extracted,) = extract_clip(job(tmp_path, picture_clip(tmp_path), short_side=32, stride=5))
     assert (extracted.frames, extracted.stored_size) == (12, (48, 32))
     clip = stored(tmp_path, [0, 5, 10])
     assert [clip.read(frame).shape for frame in clip.frames] == [(32, 48, 3)] * 3
@@ -75,12 +75,12 @@ def test_upside_down_frames_are_turned_back(tmp_path: Path) -> None:
     clip = picture_clip(tmp_path)
     upright = cv2.imread(str(tmp_path / "raw/004.jpg"), cv2.IMREAD_GRAYSCALE).astype(int)
     cv2.imwrite(str(tmp_path / "raw/004.jpg"), cv2.flip(upright.astype(np.uint8), -1))
-    assert extract_clip(job(tmp_path, clip)).problems == [(4, "upside_down", "flipped")]
+    assert extract_clip(job(tmp_path, clip))[0].problems == [(4, "upside_down", "flipped")]
     assert np.abs(stored(tmp_path, [4]).read_gray(4) - upright).mean() < 3
     assert zip_bytes(tmp_path)[:4] == raw_bytes(tmp_path)[:4]
-    assert extract_clip(job(tmp_path, clip, turn_back=False)).problems == [(4, "upside_down", "kept")]
+    assert extract_clip(job(tmp_path, clip, turn_back=False))[0].problems == [(4, "upside_down", "kept")]
     assert zip_bytes(tmp_path) == raw_bytes(tmp_path)
-    assert extract_clip(job(tmp_path, replace(clip, split="train"))).problems == []
+    assert extract_clip(job(tmp_path, replace(clip, split="train")))[0].problems == []
 
 
 def test_masks_are_stored_at_the_stored_size_and_give_labels(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_masks_are_stored_at_the_stored_size_and_give_labels(tmp_path: Path) -> 
     masks = np.zeros((12, 64, 96), np.uint8)
     masks[5, 10:30, 20:60] = 1
     np.save(tmp_path / "masks.npy", masks)
-    extracted = extract_clip(job(tmp_path, clip, short_side=32, stride=5))
+    (extracted,) = extract_clip(job(tmp_path, clip, short_side=32, stride=5))
     assert extracted.labels.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
     packed = np.load(tmp_path / "a.npz")
     assert packed["size"].tolist() == [32, 48]

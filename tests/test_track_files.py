@@ -37,7 +37,8 @@ def test_no_boxes(tmp_path: Path) -> None:
     "text",
     [
         HEADER + "1 2 3\n", HEADER + "1 2 x 4 5 6 7\n", "1,2,3\n", "hello\n", "1,1,0,0,5,5\n2,1,0\n",
-        "1,1,nan,0,5,5\n", "1e300,1,0,0,5,5\n", "1,1,0,0,inf,5\n", "\udcbe\udcff",
+        "1,1,nan,0,5,5\n", "1e300,1,0,0,5,5\n", "1,1,0,0,inf,5\n",
+        "1.5,1,0,0,5,5\n", "1,0.5,0,0,5,5\n", "1_0,1,0,0,5,5\n", "\udcbe\udcff",
     ],
 )  # fmt: skip
 def test_malformed(tmp_path: Path, text: str) -> None:
@@ -56,3 +57,8 @@ def test_frame_zero_in_motchallenge(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("0,1,0,0,5,5,1\n")
     with pytest.raises(UserError, match="frame -1 is negative"):
         track_files.read(tmp_path / "a.txt")
+
+
+def test_boxes_without_an_identity(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1,-1,0,0,5,5,0.9\n1,-3,9,9,5,5,0.9\n2,4,0,0,5,5,1\n")
+    assert track_files.read(tmp_path / "a.txt")["track"].tolist() == [-1, -1, 4]

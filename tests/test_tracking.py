@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from vad.perception.tracking import COLUMNS, Params, link
+from vad.perception.tracking import COLUMNS, Params, identified, link
 
 PARAMS = Params(reach=0.5, patience_seconds=1, least_seconds=1)
 
@@ -49,3 +49,13 @@ def test_sets_of_points_have_the_same_order_in_every_run():
     link(walker(0, 1, 10, range(5)), 1.0, PARAMS)
     Point.reset_counter()
     assert [hash(Point(0, [0.0, 0.0])) for _ in range(3)] == [0, 1, 2]
+
+
+def test_boxes_without_an_identity_are_linked_and_the_others_kept():
+    two = pd.concat([walker(0, 3, 10, range(30)), walker(200, -3, 110, range(30))], ignore_index=True).assign(track=-1)
+    linked = identified(two, 10, PARAMS)
+    assert linked.groupby("y1")["track"].unique().map(list).tolist() == [[1], [2]]
+    known = walker(400, 0, 200, range(30)).assign(track=7)
+    assert identified(known, 10, PARAMS) is known
+    both = identified(pd.concat([two, known], ignore_index=True), 10, PARAMS)
+    assert both.groupby("y1")["track"].unique().map(list).to_dict() == {10.0: [8], 110.0: [9], 200.0: [7]}

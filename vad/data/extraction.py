@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -13,15 +14,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from vad.data import annotations, layouts, track_files
+from vad.data.clips import RawClip
 from vad.data.frames import DATA
-from vad.data.layouts import RawClip
-from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, annotate, extract_clip
+from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, Part, annotate, extract_clip
+from vad.data.tables import Names
+from vad.data.track_extent import picture_size
 from vad.pipeline import artifacts, processes, stage
 from vad.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 
-SHANGHAITECH_SIZE = (856, 480)  # width, height of the videos that its published person tracks were made from
 QUALITY_COLUMNS = ["clip", "frame", "problem", "action"]
 
 
@@ -43,8 +45,9 @@ def extract(data: layouts.Params, params: Params, out: Path = DATA) -> pd.DataFr
         masks_folder.mkdir()
         extracted = _extract_pixels(clips, params, frames_folder, masks_folder)
         extracted = sorted(
-            extracted + _without_pixels(clips, extracted, params, masks_folder), key=lambda e: e.clip.name
+            extracted + _without_pixels(clips, extracted, params, masks_folder, data.size), key=lambda e: e.name
         )
+        _check_part_names(extracted)
         tables = _tables(extracted, root, params)
     for name, table in tables.items():
         artifacts.save_table(out / name, table)
@@ -58,7 +61,7 @@ def _extract_pixels(
     clips: Sequence[RawClip], params: Params, frames_folder: Path, masks_folder: Path
 ) -> list[Extracted]:
     """Training clips first, so that each scene's backgrounds are known when its test clips are judged."""
-    backgrounds = defaultdict(list)
+    backgrounds, sizes = defaultdict(list), {}
     done: list[Extracted] = []
     with _mapping(min(stage.workers(), sum(clip.pixels is not None for clip in clips))) as run:
         for split in ("train", "test"):
@@ -69,12 +72,32 @@ def _extract_pixels(
                 for clip in clips
                 if clip.split == split and clip.pixels is not None
             ]
-            for extracted in tqdm(
+            for parts in tqdm(
                 run(extract_clip, jobs), total=len(jobs), desc=f"{split} clips", unit="clip", disable=not jobs
             ):
-                done.append(extracted)
-                backgrounds[extracted.clip.scene].append(extracted.background)
+                for note in parts[0].notes:
+                    log.warning("%s: %s", parts[0].clip.pixels, note)
+                for extracted in parts:
+                    _check_size(extracted, sizes)
+                    done.append(extracted)
+                    backgrounds[extracted.clip.scene].append(extracted.background)
     return done
+
+
+def _check_size(new: Extracted, sizes: dict[str, Extracted]) -> None:
+    """Refuse a scene whose pictures differ in size: its model of the background has one size."""
+    old = sizes.setdefault(new.clip.scene, new)
+    if old.stored_size != new.stored_size:
+        raise UserError(
+            f"{new.clip.pixels} is {new.size} but {old.clip.pixels} of the same camera is {old.size} (width, height): "
+            "put the clips of each camera into a folder of its own or name cameras in clips.csv (data/README.md)"
+        )
+
+
+def _check_part_names(extracted: list[Extracted]) -> None:
+    for before, after in pairwise(extracted):
+        if before.name == after.name:
+            raise UserError(f"{before.clip.pixels} and {after.clip.pixels} both make a clip {after.name}; rename one")
 
 
 @contextmanager
@@ -95,44 +118,44 @@ def _one_thread() -> None:
 
 
 def _without_pixels(
-    clips: Sequence[RawClip], extracted: list[Extracted], params: Params, masks: Path
+    clips: Sequence[RawClip],
+    extracted: list[Extracted],
+    params: Params,
+    masks: Path,
+    wanted: tuple[int, int] | None,
 ) -> list[Extracted]:
-    """The clips that are known by their tracks alone, at the size of the clips with pixels where there are any."""
+    """The clips that are known by their tracks alone, at the size of the scene's clips with pixels if it has any."""
     bare = [clip for clip in clips if clip.pixels is None]
     if not bare:
         return []
-    splits = Counter(item.clip.split for item in extracted)
-    total = Counter(clip.split for clip in clips)
-    usable = "can run on those" if len(splits) == 2 else "cannot run: they need some in both splits"
-    log.info(
-        "%d of %d training and %d of %d test clips have pixels, the others only tracks; detectors of pixels %s",
-        splits["train"],
-        total["train"],
-        splits["test"],
-        total["test"],
-        usable,
-    )
+    _say_what_has_pixels(clips, extracted)
     boxes = {clip.name: track_files.read(clip.tracks) for clip in bare}
-    size = extracted[0].size if extracted else _size_from(boxes)
-    stored = extracted[0].stored_size if extracted else size
+    sizes = {item.clip.scene: (item.size, item.stored_size) for item in reversed(extracted)}
+    fallback = (extracted[0].size, extracted[0].stored_size) if extracted else None
+    if fallback is None:
+        size = wanted or picture_size({clip.stem: boxes[clip.name] for clip in bare})
+        log.info("pictures of %d x %d pixels are taken behind the tracks; data.size sets another", *size)
+        fallback = (size, size)
     found = []
     for clip in bare:
         frames = _frames_from(clip, boxes[clip.name])
         if frames == 0:
             log.warning("%s is left out: it names no box, so not even the clip's length is known", clip.tracks)
             continue
-        labels = annotate(Job(clip, params, masks, masks), frames, stored)
-        found.append(Extracted(clip, frames, clip.fps or FALLBACK_FPS, size, stored, labels))
+        size, stored = sizes.get(clip.scene, fallback)
+        labels = annotate(Job(clip, params, masks, masks), [Part(clip.name, 0, frames)], stored)
+        found.append(Extracted(clip, clip.name, 0, frames, clip.fps or FALLBACK_FPS, size, stored, labels))
     return found
 
 
-def _size_from(boxes: dict[str, pd.DataFrame]) -> tuple[int, int]:
-    """(width, height) behind tracks without pixels: ShanghaiTech's if nearly all boxes fit, else the boxes' extent."""
-    corners = np.concatenate([table[["x2", "y2"]].to_numpy() for table in boxes.values()])
-    if not len(corners) or (corners <= SHANGHAITECH_SIZE).mean() > 0.98:
-        return SHANGHAITECH_SIZE
-    width, height = np.ceil(corners.max(axis=0)).astype(int)
-    return int(width), int(height)
+def _say_what_has_pixels(clips: Sequence[RawClip], extracted: list[Extracted]) -> None:
+    with_pixels = Counter(clip.split for clip in clips if clip.pixels is not None)
+    total = Counter(clip.split for clip in clips)
+    usable = "can run on those" if len(with_pixels) == 2 else "cannot run: they need some in both splits"
+    log.info(
+        "%d of %d training and %d of %d test clips have pixels, the others only tracks; detectors of pixels %s",
+        *(with_pixels["train"], total["train"], with_pixels["test"], total["test"], usable),
+    )
 
 
 def _frames_from(clip: RawClip, boxes: pd.DataFrame) -> int:
@@ -148,20 +171,20 @@ def _frames_from(clip: RawClip, boxes: pd.DataFrame) -> int:
 
 
 def _tables(extracted: list[Extracted], root: Path, params: Params) -> dict[str, pd.DataFrame]:
-    problems = [(item.clip.name, *row) for item in extracted for row in item.problems]
+    problems = [(item.name, *row) for item in extracted for row in item.problems]
     if problems:
         counts = Counter(f"{row[2]} ({row[3]})" for row in problems)
         log.info("corrupted frames in test clips: %s", ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
-    test = [item for item in extracted if item.clip.split == "test"]
+    parts = defaultdict(list)
+    for item in sorted(extracted, key=lambda item: item.first):
+        if item.clip.split == "test":
+            parts[item.clip.stem].append((item.name, item.first, item.frames))
+    names = Names({item.clip.stem: item.clip.file for item in extracted if item.clip.split == "test"})
     return {
         "frames.parquet": pd.concat([_index(item, params.stride) for item in extracted], ignore_index=True),
         "manifest.csv": pd.DataFrame([_manifest_row(item, root) for item in extracted]),
         "tracks.parquet": _track_table(extracted, params.stride),
-        "events.csv": annotations.events(
-            root / "events.csv",
-            {item.clip.stem: item.clip.name for item in test},
-            {item.clip.name: item.frames for item in test},
-        ),
+        "events.csv": annotations.events(root / "events.csv", names, parts),
         "input_quality.csv": pd.DataFrame(problems, columns=QUALITY_COLUMNS),
     }
 
@@ -170,7 +193,7 @@ def _index(item: Extracted, stride: int) -> pd.DataFrame:
     numbers = np.arange(0, item.frames, stride, dtype=np.int64)
     return pd.DataFrame(
         {
-            "clip": item.clip.name,
+            "clip": item.name,
             "frame": numbers,
             "scene": item.clip.scene,
             "split": item.clip.split,
@@ -181,7 +204,7 @@ def _index(item: Extracted, stride: int) -> pd.DataFrame:
 
 def _manifest_row(item: Extracted, root: Path) -> dict[str, object]:
     return {
-        "clip": item.clip.name,
+        "clip": item.name,
         "scene": item.clip.scene,
         "split": item.clip.split,
         "frames": item.frames,
@@ -191,26 +214,33 @@ def _manifest_row(item: Extracted, root: Path) -> dict[str, object]:
         "stored_width": item.stored_size[0],
         "stored_height": item.stored_size[1],
         "abnormal_frames": int(item.labels.sum()),
+        "first_frame": item.first,
         "source": (item.clip.pixels or item.clip.tracks).relative_to(root).as_posix(),
     }
 
 
 def _track_table(extracted: list[Extracted], stride: int) -> pd.DataFrame:
     """The boxes of all stored frames, in stored pixels."""
+    ends: dict[tuple[str, str], int] = {}
+    for item in extracted:
+        key = (item.clip.split, item.clip.stem)
+        ends[key] = max(ends.get(key, 0), item.first + item.frames)
     tables = []
     for item in extracted:
         if item.clip.tracks is None:
             continue
-        boxes = track_files.read(item.clip.tracks)
-        if len(boxes) and boxes["frame"].max() >= item.frames:
+        boxes, frames = track_files.read(item.clip.tracks), ends[item.clip.split, item.clip.stem]
+        if len(boxes) and boxes["frame"].max() >= frames:
             last = boxes["frame"].max()
             raise UserError(
-                f"{item.clip.tracks} has a box in frame {last} but clip {item.clip.name} has {item.frames} frames"
+                f"{item.clip.tracks} has a box in frame {last} but clip {item.clip.stem} has {frames} frames"
             )
+        boxes["frame"] -= item.first
+        boxes = boxes[(boxes["frame"] >= 0) & (boxes["frame"] < item.frames) & (boxes["frame"] % stride == 0)].copy()
         boxes[["x1", "x2"]] *= np.float32(item.stored_size[0] / item.size[0])
         boxes[["y1", "y2"]] *= np.float32(item.stored_size[1] / item.size[1])
-        boxes.insert(0, "clip", item.clip.name)
-        tables.append(boxes[boxes["frame"] % stride == 0])
+        boxes.insert(0, "clip", item.name)
+        tables.append(boxes)
     if not tables:
         empty = {"clip": pd.Series(dtype=str), "frame": pd.Series(dtype=np.int64), "track": pd.Series(dtype=np.int64)}
         return pd.DataFrame(empty | {name: pd.Series(dtype=np.float32) for name in track_files.COLUMNS[2:]})

@@ -4,23 +4,25 @@ The layouts, drawn as trees with where each data set comes from, are in data/REA
 """
 
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
-from vad.data import annotations
-from vad.data.annotations import Intervals
+from vad.data import annotations, matlab
+from vad.data.clips import SCENE_IN_NAME, RawClip, raw_clip, warn_of_unseen_cameras, with_cameras, with_unique_names
+from vad.data.intervals import Intervals
 from vad.data.listing import describe, folders_in, has_folder, natural, videos_in
+from vad.data.tables import Names
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
 
-SCENE_IN_NAME = re.compile(r"(\d\d)_\d{2,4}")  # ShanghaiTech's 01_0014 is scene 01
+
+Side = Annotated[int, pydantic.Field(ge=16, le=20_000)]
 
 
 class Params(Section):
@@ -29,31 +31,7 @@ class Params(Section):
     root: str = pydantic.Field(min_length=1)
     layout: Literal["auto", "shanghaitech", "ucsd", "frames", "avenue", "folder"]
     fps: float | None = pydantic.Field(gt=0, le=1000)
-
-
-@dataclass(frozen=True)
-class RawClip:
-    """One clip of a data set as it lies on disk.
-
-    Attributes:
-        name: unique in the data set; ``stem`` is the name that the data set itself uses.
-        split: "train" or "test".
-        pixels: a video file, or a folder with one picture per frame; None for a clip known by its tracks alone.
-        fps: frames per second where the layout or the user says so; None: as the video file says.
-        labels: a ``.npy`` of 0/1 per frame, or intervals; None: a training clip, or labels follow from the masks.
-        masks: pixel masks: a ``.npy`` (T, H, W), a folder of pictures or a ``.mat`` with ``volLabel``.
-        tracks: person boxes (see vad.data.track_files).
-    """
-
-    name: str
-    stem: str
-    scene: str
-    split: str
-    pixels: Path | None
-    fps: float | None
-    labels: Path | Intervals | None = None
-    masks: Path | None = None
-    tracks: Path | None = None
+    size: tuple[Side, Side] | None
 
 
 @dataclass(frozen=True)
@@ -79,8 +57,20 @@ def find_clips(root: Path | str, layout: str = "auto", fps: float | None = None)
     for clips, kind in ((train, "training"), (test, "test")):
         if not clips:
             raise UserError(f"{root}: no {kind} clip found; a data set of layout '{form.name}' looks like {form.tree}")
-    clips = _unique_names([_with_tracks(clip, root) for clip in train + test])
+    clips = [_with_tracks(clip, root) for clip in train + test]
+    clips = with_unique_names(with_cameras(clips, root / "clips.csv"))
+    _check_names(clips)
+    warn_of_unseen_cameras(clips)
     return [clip if fps is None else replace(clip, fps=fps) for clip in clips]
+
+
+def _check_names(clips: list[RawClip]) -> None:
+    for clip in clips:
+        try:
+            f"{clip.name}{clip.scene}".encode()
+        except UnicodeEncodeError:
+            shown = ascii(str(clip.pixels or clip.tracks))
+            raise UserError(f"{shown}: the name is not UTF-8, so no table can hold it; rename it") from None
 
 
 def detect(root: Path, layout: str = "auto") -> Layout:
@@ -94,6 +84,8 @@ def detect(root: Path, layout: str = "auto") -> Layout:
     for form in LAYOUTS:
         if form.recognise(root):
             return form
+    if has_folder(root, "tracks/training", "tracks/testing"):  # beside any other layout they only add to it
+        return LAYOUTS[0]
     inside = [path for path in folders_in(root) if any(form.recognise(path) for form in LAYOUTS)]
     if inside:
         raise UserError(
@@ -106,15 +98,10 @@ def detect(root: Path, layout: str = "auto") -> Layout:
 # --- ShanghaiTech ---------------------------------------------------------------------------------------------------
 
 
-def _is_shanghaitech(root: Path) -> bool:
-    tracks_alone = has_folder(root, "tracks/training", "tracks/testing") and not has_folder(root, "training/frames")
-    return has_folder(root, "training/videos") or tracks_alone
-
-
 def _shanghaitech_train(root: Path) -> list[RawClip]:
     videos = {path.stem: path for path in videos_in(root / "training/videos")}
     names = sorted(videos.keys() | _track_names(root, "training"), key=natural)
-    return [_clip(name, "train", videos.get(name), None if name in videos else 24.0) for name in names]
+    return [raw_clip(name, "train", videos.get(name), None if name in videos else 24.0) for name in names]
 
 
 def _shanghaitech_test(root: Path) -> list[RawClip]:
@@ -134,7 +121,7 @@ def _masked(root: Path, name: str, pixels: Path | None, fps: float, intervals: I
             f"test clip {name} has no labels: {labels} is missing; "
             f"restore it (0/1 per frame) or move the clip's frames and tracks out of {root}"
         )
-    return _clip(name, "test", pixels, fps, labels=labels if labels.exists() else intervals, masks=masks)
+    return raw_clip(name, "test", pixels, fps, labels=labels if labels.exists() else intervals, masks=masks)
 
 
 def _say_unused_labels(root: Path, names: list[str]) -> None:
@@ -147,20 +134,20 @@ def _say_unused_labels(root: Path, names: list[str]) -> None:
 
 
 def _ucsd_train(root: Path) -> list[RawClip]:
-    return [_clip(path.name, "train", path, 10.0) for path in folders_in(root / "Train")]
+    return [raw_clip(path.name, "train", path, 10.0) for path in folders_in(root / "Train")]
 
 
 def _ucsd_test(root: Path) -> list[RawClip]:
     folders = [path for path in folders_in(root / "Test") if not path.name.endswith("_gt")]
     script = next(iter(sorted((root / "Test").glob("UCSD*.m"))), None)
-    intervals = annotations.matlab_script(script, len(folders)) if script else [None] * len(folders)
+    intervals = matlab.script_intervals(script, len(folders)) if script else [None] * len(folders)
     clips = []
     for path, spans in zip(folders, intervals, strict=True):
         masks = path.with_name(f"{path.name}_gt")
         if spans is None and not masks.is_dir():
             wanted = root / "Test" / f"{root.name}.m"
             raise UserError(f"test clip {path.name} has no labels: restore {wanted} (intervals) or {masks} (masks)")
-        clips.append(_clip(path.name, "test", path, 10.0, labels=spans, masks=masks if masks.is_dir() else None))
+        clips.append(raw_clip(path.name, "test", path, 10.0, labels=spans, masks=masks if masks.is_dir() else None))
     return clips
 
 
@@ -169,7 +156,8 @@ def _ucsd_test(root: Path) -> list[RawClip]:
 
 def _frames_train(root: Path) -> list[RawClip]:
     return [
-        _clip(path.name, "train", path, _frames_fps(root, path.name)) for path in folders_in(root / "training/frames")
+        raw_clip(path.name, "train", path, _frames_fps(root, path.name))
+        for path in folders_in(root / "training/frames")
     ]
 
 
@@ -177,7 +165,7 @@ def _frames_test(root: Path) -> list[RawClip]:
     folders = folders_in(root / "testing/frames")
     _say_unused_labels(root, [path.name for path in folders])
     mat = next(iter(sorted(root.glob("*.mat"))), None)
-    intervals = annotations.mat_intervals(mat, len(folders)) if mat else [None] * len(folders)
+    intervals = matlab.mat_intervals(mat, len(folders)) if mat else [None] * len(folders)
     return [
         _masked(root, path.name, path, _frames_fps(root, path.name), spans)
         for path, spans in zip(folders, intervals, strict=True)
@@ -194,7 +182,7 @@ def _frames_fps(root: Path, clip: str) -> float:
 
 
 def _avenue_train(root: Path) -> list[RawClip]:
-    return [_clip(path.stem, "train", path, None) for path in videos_in(root / "training_videos")]
+    return [raw_clip(path.stem, "train", path, None) for path in videos_in(root / "training_videos")]
 
 
 def _avenue_test(root: Path) -> list[RawClip]:
@@ -206,7 +194,7 @@ def _avenue_test(root: Path) -> list[RawClip]:
             raise UserError(
                 f"test clip {path.stem} has no labels: {masks} is missing; it comes with Avenue's ground truth"
             )
-        clips.append(_clip(path.stem, "test", path, None, masks=masks))
+        clips.append(raw_clip(path.stem, "test", path, None, masks=masks))
     return clips
 
 
@@ -214,21 +202,47 @@ def _avenue_test(root: Path) -> list[RawClip]:
 
 
 def _folder_train(root: Path) -> list[RawClip]:
-    return [_clip(path.stem, "train", path, None) for path in videos_in(root / "train")]
+    return [raw_clip(stem, "train", path, None) for stem, path in _videos(root / "train").items()]
 
 
 def _folder_test(root: Path) -> list[RawClip]:
-    videos = videos_in(root / "test")
+    videos = _videos(root / "test")
     if not videos:
         return []
     file = root / "labels.csv"
     if not file.exists():
+        first = next(iter(videos.values()))
         raise UserError(
-            f"test clip {videos[0].name} has no labels: write {file} with the header clip,start,end and a row per "
+            f"test clip {first.name} has no labels: write {file} with the header clip,start,end and a row per "
             "abnormal stretch (first and last frame, 0-based, inclusive); clips without a row are normal"
         )
-    spans = annotations.labels_csv(file, [path.name for path in videos])
-    return [_clip(path.stem, "test", path, None, labels=spans[path.name]) for path in videos]
+    files = {stem: path.relative_to(root / "test").as_posix() for stem, path in videos.items()}
+    spans = annotations.labels_csv(file, Names(files))
+    return [raw_clip(stem, "test", path, None, labels=spans[stem]) for stem, path in videos.items()]
+
+
+def _videos(folder: Path) -> dict[str, Path]:
+    """The videos in ``folder`` and, camera by camera, in the folders in it; by name (``gate/friday``)."""
+    found: dict[str, Path] = {}
+    cameras = folders_in(folder)
+    for place in [folder, *cameras]:
+        videos = videos_in(place)
+        if place in cameras and not videos:
+            log.warning("%s holds no video: %s", place, describe(place))
+        for path in videos:
+            stem = path.relative_to(folder).with_suffix("").as_posix()
+            if stem in found:
+                raise UserError(f"{place}: two clips are named {path.stem}; rename one of the files")
+            found[stem] = path
+    return found
+
+
+def _is_folder(root: Path) -> bool:
+    return any(_holds_videos(root / part) for part in ("train", "test") if has_folder(root, part))
+
+
+def _holds_videos(folder: Path) -> bool:
+    return any(videos_in(place) for place in [folder, *folders_in(folder)])
 
 
 LAYOUTS = (
@@ -236,7 +250,7 @@ LAYOUTS = (
         "shanghaitech",
         "training/videos/SS_NNN.avi, testing/frames/SS_NNNN/000.jpg, testing/test_frame_mask/SS_NNNN.npy "
         "(or tracks/training/*.txt, tracks/testing/*.txt in place of pixels)",
-        _is_shanghaitech,
+        lambda root: has_folder(root, "training/videos"),
         _shanghaitech_train,
         _shanghaitech_test,
     ),
@@ -250,7 +264,10 @@ LAYOUTS = (
     Layout(
         "frames",
         "training/frames/01/000.jpg, testing/frames/01/000.jpg, *.mat or testing/test_frame_mask/01.npy",
-        lambda root: has_folder(root, "training/frames", "testing/frames"),
+        lambda root: (
+            has_folder(root, "training/frames")
+            or (has_folder(root, "testing/frames") and not has_folder(root, "tracks/training"))
+        ),
         _frames_train,
         _frames_test,
     ),
@@ -263,8 +280,8 @@ LAYOUTS = (
     ),
     Layout(
         "folder",
-        "train/*.mp4, test/*.mp4 (any video files), labels.csv",
-        lambda root: bool(videos_in(root / "train") or videos_in(root / "test")),
+        "train/*.mp4, test/*.mp4 (any video files; of several cameras train/<camera>/*.mp4), labels.csv",
+        _is_folder,
         _folder_train,
         _folder_test,
     ),
@@ -272,11 +289,6 @@ LAYOUTS = (
 
 
 # --- what the layouts share -----------------------------------------------------------------------------------------
-
-
-def _clip(stem: str, split: str, pixels: Path | None, fps: float | None, **annotation: object) -> RawClip:
-    scene = SCENE_IN_NAME.fullmatch(stem)
-    return RawClip(stem, stem, scene.group(1) if scene else "01", split, pixels, fps, **annotation)
 
 
 def _track_names(root: Path, part: str) -> set[str]:
@@ -287,15 +299,3 @@ def _with_tracks(clip: RawClip, root: Path) -> RawClip:
     part = {"train": "training", "test": "testing"}[clip.split]
     path = root / "tracks" / part / f"{clip.stem}.txt"
     return replace(clip, tracks=path) if path.exists() else clip
-
-
-def _unique_names(clips: list[RawClip]) -> list[RawClip]:
-    """The clips with their split put before the name, if a name occurs twice in the data set."""
-    if len({clip.stem for clip in clips}) == len(clips):
-        return clips
-    renamed = [replace(clip, name=f"{clip.split}_{clip.stem}") for clip in clips]
-    names = [clip.name for clip in renamed]
-    for clip in renamed:
-        if names.count(clip.name) > 1:
-            raise UserError(f"{clip.pixels.parent}: two clips are named {clip.stem}; rename one of the files")
-    return renamed

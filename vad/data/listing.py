@@ -3,13 +3,16 @@
 import re
 from pathlib import Path
 
-VIDEO_SUFFIXES = {".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".flv", ".ts"}
+VIDEO_SUFFIXES = {
+    *(".avi", ".mp4", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".asf", ".flv", ".ts", ".mts", ".m2ts"),
+    *(".vob", ".3gp", ".ogv", ".dv", ".mxf"),
+}
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 
 
 def natural(name: str) -> tuple:
-    """Sort key under which 2 comes before 10."""
-    return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))
+    """Sort key under which 2 comes before 10; only the digits 0 to 9 make a number."""
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", name)))
 
 
 def videos_in(folder: Path) -> list[Path]:
@@ -42,4 +45,6 @@ def describe(folder: Path, most: int = 8) -> str:
 def _visible(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda path: natural(path.name))
+    return sorted(
+        (p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda path: (natural(path.name), path.name)
+    )

@@ -1,21 +1,22 @@
 """One clip on disk -> its container in the frame store: decoded, judged, resized, packed, with masks and labels."""
 
-import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pydantic
 
-from vad.data import annotations, decoding, quality
+from vad.data import annotations, decoding, pictures, quality
+from vad.data.clips import RawClip
 from vad.data.frames import ClipWriter
-from vad.data.layouts import RawClip
+from vad.data.intervals import Intervals
 from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
-
-log = logging.getLogger(__name__)
 
 FALLBACK_FPS = 25.0
 
@@ -40,19 +41,37 @@ class Job:
     references: tuple[np.ndarray, ...] = ()
 
 
-@dataclass(frozen=True)
-class Extracted:
-    """What is known of a clip once its frames have been read.
+@dataclass
+class Part:
+    """A stretch of a clip without an interruption; nearly always the whole clip.
 
     Attributes:
-        frames: number of frames in the source, whatever the stride.
-        size, stored_size: (width, height) in the source and in the store.
+        name: of the part, unique in the data set. first: number in the source of its frame 0.
+        frames: number of frames, whatever the stride.
+    """
+
+    name: str
+    first: int = 0
+    frames: int = 0
+    gauge: quality.Gauge = field(default_factory=quality.Gauge)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What is known of a clip, or of a part of one, once its frames have been read.
+
+    Attributes:
+        name, first, frames: see :class:`Part`.
+        size, stored_size: (width, height) in the source, in its own pixels, and in the store, in square ones.
         labels: (frames,) int8.
         problems: rows of data/input_quality.csv without the clip's name.
         background: thumbnail of the clip's background; None for a clip without pixels.
+        notes: what the user should know of the source.
     """
 
     clip: RawClip
+    name: str
+    first: int
     frames: int
     fps: float
     size: tuple[int, int]
@@ -60,51 +79,90 @@ class Extracted:
     labels: np.ndarray
     problems: list[tuple[int, str, str]] = field(default_factory=list)
     background: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
 
 
-def extract_clip(job: Job) -> Extracted:
-    """Pack one clip's frames and masks; test frames found upside down are turned back if so wanted."""
+def extract_clip(job: Job) -> list[Extracted]:
+    """Pack one clip's frames and masks; test frames found upside down are turned back if so wanted.
+
+    Returns:
+        One entry, or one for each part of a video that was interrupted: flow and tracks must not run across the gap.
+    """
     clip, params = job.clip, job.params
-    gauge = quality.Gauge()
-    frames, fps, size, stored = _pack(job, gauge, {})
-    findings = gauge.findings(job.references) if clip.split == "test" else []
-    turns = {found.frame: found.turn for found in findings if found.turn is not None} if params.turn_back else {}
+    parts, fps, size, stored, notes = _pack(job, {})
+    findings = [part.gauge.findings(job.references) if clip.split == "test" else [] for part in parts]
+    turns = {
+        part.first + found.frame: found.turn
+        for part, own in zip(parts, findings, strict=True)
+        for found in own
+        if found.turn is not None and params.turn_back
+    }
     if turns:
-        _pack(job, None, turns)
-    labels = annotate(job, frames, stored)
-    problems = [(f.frame, f.problem, "flipped" if f.problem == "upside_down" and turns else "kept") for f in findings]
-    return Extracted(clip, frames, fps, size, stored, labels, problems, gauge.background())
+        _pack(job, turns)
+    labels = annotate(job, parts, stored)
+    extracted = []
+    for part, own in zip(parts, findings, strict=True):
+        flipped = any(part.first + found.frame in turns for found in own)
+        problems = [(f.frame, f.problem, "flipped" if f.problem == "upside_down" and flipped else "kept") for f in own]
+        about = labels[part.first : part.first + part.frames], problems, part.gauge.background()
+        extracted.append(Extracted(clip, part.name, part.first, part.frames, fps, size, stored, *about, notes))
+    return extracted
 
 
-def _pack(
-    job: Job, gauge: quality.Gauge | None, turns: dict[int, int]
-) -> tuple[int, float, tuple[int, int], tuple[int, int]]:
-    """Write the container: (frames in the source, fps, size, stored size)."""
+def _pack(job: Job, turns: dict[int, int]) -> tuple[list[Part], float, tuple[int, int], tuple[int, int], list[str]]:
+    """Write the containers: (parts, fps, size, stored size, notes). ``turns``: by the frame's number in the source."""
     clip, params = job.clip, job.params
-    fps, pictures = decoding.read_clip(clip.pixels, params.stride)
+    footage = decoding.read_clip(clip.pixels, clip.fps)
     size = stored = (0, 0)
-    shape, number = None, -1
-    with ClipWriter(job.frames_folder / f"{clip.name}.zip", params.jpeg_quality) as writer:
-        for number, picture in pictures:
-            if picture is None:
+    shape, before, notes = None, None, list(footage.notes)
+    parts: list[Part] = []
+    with ExitStack() as open_file:
+        for number, picture in enumerate(footage.pictures):
+            if not parts or _interrupted(before, picture.seconds, footage.gap):
+                parts.append(Part(clip.name, number))
+                open_file.close()
+                path = _unnamed(job.frames_folder, clip, len(parts))
+                writer = open_file.enter_context(ClipWriter(path, params.jpeg_quality))
+            part, before = parts[-1], picture.seconds
+            part.frames += 1
+            if (number - part.first) % params.stride:
                 continue
             gray = picture.small_gray()
             if shape is None:
                 shape, size = gray.shape, picture.size()
-                stored = stored_size(*size, params.short_side)
+                stored = stored_size(*size, params.short_side, picture.aspect)
             if gray.shape != shape:
                 raise UserError(
                     f"{picture.source}: frame {number} is {picture.size()} but the clip began with {size} "
                     "(width, height): make them equal"
                 )
-            if gauge is not None:
-                gauge.add(number, gray)
-            _add(writer, number, picture, None if size == stored else stored, turns.get(number))
-    return number + 1, _plausible_fps(clip, fps), size, stored
+            part.gauge.add(number - part.first, gray)
+            _add(writer, number - part.first, picture, None if size == stored else stored, turns.get(number))
+    _name(parts, clip, job.frames_folder)
+    if len(parts) > 1:
+        starts = ", ".join(str(part.first) for part in parts)
+        notes.append(f"the recording was interrupted: {len(parts)} clips begin at its frames {starts}")
+    return parts, _plausible_fps(footage.fps, notes), size, stored, notes
+
+
+def _interrupted(before: float | None, now: float | None, gap: float) -> bool:
+    return before is not None and now is not None and not before <= now <= before + gap
+
+
+def _name(parts: list[Part], clip: RawClip, folder: Path) -> None:
+    """A clip's only part has its name; several are numbered."""
+    for number, part in enumerate(parts, start=1):
+        part.name = clip.name if len(parts) == 1 else f"{clip.name}_part{number:0{len(str(len(parts)))}d}"
+        _unnamed(folder, clip, number).replace(folder / f"{part.name}.zip")
+
+
+def _unnamed(folder: Path, clip: RawClip, number: int) -> Path:
+    """Where part ``number`` is written before it is known how many there are."""
+    return folder / f"{clip.name}.zip.{number}"
 
 
 def _add(
-    writer: ClipWriter, number: int, picture: decoding.Picture, resize: tuple[int, int] | None, turn: int | None
+    writer: ClipWriter, number: int, picture: pictures.Picture, resize: tuple[int, int] | None, turn: int | None
 ) -> None:
     """A JPEG that needs no change is copied byte for byte; anything else is resized, turned and encoded."""
     if picture.jpeg is not None and resize is None and turn is None:
@@ -116,39 +174,57 @@ def _add(
     writer.add(number, pixels if turn is None else cv2.flip(pixels, turn))
 
 
-def stored_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """(width, height) in the store: the short side reduced to ``short_side``, both even; never enlarged."""
+def stored_size(width: int, height: int, short_side: int | None, aspect: float = 1.0) -> tuple[int, int]:
+    """(width, height) in the store: square pixels, the short side reduced to ``short_side``, both even.
+
+    Pictures are never enlarged, but the pixels of one whose pixels are ``aspect`` as wide as high are squared first, by
+    its width.
+    """
+    if aspect != 1:
+        width = 2 * round(width * aspect / 2)
     if short_side is None or min(width, height) <= short_side:
         return width, height
     scale = short_side / min(width, height)
     return 2 * round(width * scale / 2), 2 * round(height * scale / 2)
 
 
-def _plausible_fps(clip: RawClip, container: float | None) -> float:
-    if clip.fps is not None:
-        return clip.fps
-    if container is not None and 0 < container <= 240:
-        return round(container, 6)
-    log.warning("%s does not say a usable frame rate; %g is taken, data.fps sets another", clip.pixels, FALLBACK_FPS)
+def _plausible_fps(fps: float | None, notes: list[str]) -> float:
+    if fps is not None and 0 < fps <= 1000:
+        return round(fps, 6)
+    notes.append(f"does not say a usable frame rate; {FALLBACK_FPS:g} is taken, data.fps sets another")
     return FALLBACK_FPS
 
 
-def annotate(job: Job, frames: int, stored: tuple[int, int]) -> np.ndarray:
-    """Write the clip's masks, and return its labels."""
-    clip = job.clip
+def annotate(job: Job, parts: Sequence[Part], stored: tuple[int, int]) -> np.ndarray:
+    """Write the masks of each part, and return the labels of the whole clip."""
+    clip, frames = job.clip, sum(part.frames for part in parts)
+    _check_first_picture(clip)
     if clip.masks is None:
         return annotations.frame_labels(clip.labels, frames, clip.name)
     count, masks = annotations.pixel_masks(clip.masks, clip.name)
     if count != frames:
         raise UserError(f"{clip.masks} has {count} masks but clip {clip.name} has {frames} frames: they must be equal")
-    abnormal, rows = np.zeros(frames, np.int8), []
-    for number, mask in enumerate(masks):
-        abnormal[number] = mask.any()
-        if number % job.params.stride == 0:
-            rows.append(np.packbits(_resized_mask(mask, stored)))
-    arrays = {"bits": np.stack(rows), "size": np.array([stored[1], stored[0]], np.int64)}
-    artifacts.write_arrays(job.masks_folder / f"{clip.name}.npz", arrays)
+    abnormal = np.zeros(frames, np.int8)
+    for part in parts:
+        rows = []
+        for number, mask in enumerate(islice(masks, part.frames)):
+            abnormal[part.first + number] = mask.any()
+            if number % job.params.stride == 0:
+                rows.append(np.packbits(_resized_mask(mask, stored)))
+        arrays = {"bits": np.stack(rows), "size": np.array([stored[1], stored[0]], np.int64)}
+        artifacts.write_arrays(job.masks_folder / f"{part.name}.npz", arrays)
     return abnormal if clip.labels is None else annotations.frame_labels(clip.labels, frames, clip.name)
+
+
+def _check_first_picture(clip: RawClip) -> None:
+    """Stretches count pictures from 0 or 1: where the first has another number, which are meant is not known."""
+    if isinstance(clip.labels, Intervals) and clip.pixels is not None and clip.pixels.is_dir():
+        first = pictures.first_number(clip.pixels)
+        if first is not None and first > 1:
+            raise UserError(
+                f"{clip.pixels} begins with picture {first}, so the stretches in {clip.labels.file} may mean others: "
+                "restore the first pictures, or number them from 1"
+            )
 
 
 def _resized_mask(mask: np.ndarray, stored: tuple[int, int]) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 from vad.pipeline.errors import UserError
 
 COLUMNS = ["frame", "track", "x1", "y1", "x2", "y2"]
+NO_TRACK = -1
 LARGEST = 1e9  # that a frame number, an identity or a coordinate may be
 
 
@@ -19,7 +20,8 @@ def read(path: Path) -> pd.DataFrame:
         confidence is 0 is one that MOTChallenge says to ignore;
         without, the ShanghaiTech tracks' header ``Frame_Number Person_ID State BB_tl_0 BB_tl_1 BB_br_0 BB_br_1``, then
         space-separated rows: 0-based frame, identity, state, and the corners' x and y.
-    Frames come out 0-based; boxes may run past the picture's border.
+    Frames come out 0-based; boxes may run past the picture's border. A negative identity says that none is known, as
+    in MOTChallenge's files of detections, and comes out as ``NO_TRACK``.
 
     Raises:
         UserError: a row does not fit the format.
@@ -32,7 +34,7 @@ def read(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is not a track file (data/README.md shows both formats): {reason}") from None
     table = pd.DataFrame(boxes[:, 2:], columns=COLUMNS[2:], dtype=np.float32)
     table.insert(0, "frame", boxes[:, 0].astype(np.int64))
-    table.insert(1, "track", boxes[:, 1].astype(np.int64))
+    table.insert(1, "track", np.maximum(boxes[:, 1].astype(np.int64), NO_TRACK))
     if len(table) and table["frame"].min() < 0:
         raise UserError(
             f"{path}: frame {table['frame'].min()} is negative; frames are 0-based, in MOTChallenge 1-based"
@@ -66,4 +68,6 @@ def _numbers(text: str, delimiter: str | None, least: int) -> np.ndarray:
         raise ValueError(
             f"box {strange.argmax() + 1} has a number that is none or too large: {lines[strange.argmax()]}"
         )
+    if (broken := (rows[:, :2] % 1 != 0).any(axis=1)).any():
+        raise ValueError(f"box {broken.argmax() + 1} has a frame or an identity that is no whole number")
     return rows

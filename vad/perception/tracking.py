@@ -60,6 +60,20 @@ def link(boxes: pd.DataFrame, fps: float, params: Params) -> pd.DataFrame:
     return numbered.sort_values(["track", "frame"], ignore_index=True)[COLUMNS]
 
 
+def identified(tracks: pd.DataFrame, fps: float, params: Params) -> pd.DataFrame:
+    """``tracks`` of one clip, the boxes without an identity (negative ``track``) linked to tracks of their own.
+
+    Their numbers follow the largest that is there. Where all boxes have an identity, ``tracks`` itself comes back.
+    """
+    unknown = tracks["track"] < 0
+    if not unknown.any():
+        return tracks
+    known = tracks[~unknown]
+    linked = link(tracks[unknown], fps, params)
+    linked["track"] += max(0, int(known["track"].max())) if len(known) else 0
+    return pd.concat([known, linked], ignore_index=True)
+
+
 def _numbers(place: pd.DataFrame, reach: float, memory: int) -> np.ndarray:
     """Track number of each row of ``place`` (x, y, frame), from 0."""
     with warnings.catch_warnings():
