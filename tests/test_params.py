@@ -1,8 +1,15 @@
 """params.yaml: every mistake is one line that names the key and the way out."""
 
+import importlib
+import pkgutil
+from pathlib import Path
+
 import pydantic
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+import vad
 from vad.pipeline import params
 from vad.pipeline.errors import UserError
 
@@ -78,3 +85,99 @@ def test_switches_name_detectors_and_are_true_or_false(tmp_path, detectors, line
     assert params.switches(write(tmp_path, "detectors: {padim: true, stae: false}\n")) == {"padim": True, "stae": False}
     with pytest.raises(UserError, match=line):
         params.switches(write(tmp_path, f"detectors: {detectors}\n"))
+
+
+def sections() -> list[tuple[str, type[params.Section]]]:
+    """Every section of params.yaml with its model."""
+    found = [pkg.name for pkg in pkgutil.walk_packages(vad.__path__, "vad.")]
+    models = {cls for name in found for cls in vars(importlib.import_module(name)).values() if _is_section(cls)}
+    by_keys = {frozenset(model.model_fields): model for model in models}
+    return [
+        (name, by_keys[frozenset(values)])
+        for name, values in SHIPPED.items()
+        if isinstance(values, dict) and name != "detectors"
+    ]
+
+
+def _is_section(cls: object) -> bool:
+    return isinstance(cls, type) and issubclass(cls, params.Section) and cls is not params.Section
+
+
+SHIPPED = params.read_file(Path(__file__).parents[1] / "params.yaml")
+SECTIONS = sections()
+NUMBERS = [
+    (name, model, key) for name, model in SECTIONS for key, value in SHIPPED[name].items()
+    if isinstance(value, int | float) and not isinstance(value, bool)
+]  # fmt: skip
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def test_what_ships_is_valid():
+    assert len(SECTIONS) >= 25
+    for name, model in SECTIONS:
+        params.validate(SHIPPED[name], model, name)
+
+
+@pytest.mark.parametrize("value", [True, "2", float("inf"), float("nan"), 1e30, -1e30, 10**400, "", [], {}])
+def test_no_number_takes_what_is_no_sensible_number(value):
+    taken = [f"{name}.{key}" for name, model, key in NUMBERS if _accepts(model, SHIPPED[name] | {key: value}, name)]
+    assert taken == []
+
+
+def _accepts(model, values, name) -> bool:
+    try:
+        params.validate(values, model, name)
+    except UserError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("value", ["", "  ", "a\nb", "\0", "x" * 5000])
+def test_no_text_is_empty_or_several_lines(value):
+    texts = [(n, m, k) for n, m in SECTIONS for k, v in SHIPPED[n].items() if isinstance(v, str) or v is None]
+    assert [f"{n}.{k}" for n, m, k in texts if _accepts(m, SHIPPED[n] | {k: value}, n)] == []
+
+
+def test_no_list_of_names_has_one_twice():
+    lists = [(n, m, k) for n, m in SECTIONS for k, v in SHIPPED[n].items() if isinstance(v, list) and v]
+    doubled = [
+        f"{n}.{k}" for n, m, k in lists if isinstance(SHIPPED[n][k][0], str)
+        and _accepts(m, SHIPPED[n] | {k: [*SHIPPED[n][k], SHIPPED[n][k][0]]}, n)
+    ]  # fmt: skip
+    assert doubled == []
+
+
+def test_numbers_in_yaml_are_those_that_dvc_reads(tmp_path):
+    assert params.read_file(write(tmp_path, "a: 1e-3\nb: 2E5\nc: 1.0e-4\nd: e3\n")) == {
+        "a": 0.001, "b": 2e5, "c": 1e-4, "d": "e3"
+    }  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(SECTIONS), st.data(), anything)
+def test_any_value_is_taken_or_refused_in_one_line(section, data, value):
+    name, model = section
+    key = data.draw(st.sampled_from(sorted(model.model_fields)) | st.text(max_size=5))
+    try:
+        params.validate(SHIPPED[name] | {key: value}, model, f"params.yaml: {name}")
+    except UserError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=60) | st.text(alphabet=":{}[]&*!|>-#%@`'\"\\ \n\tab019.e_", max_size=60).map(str.encode))
+def test_any_file_is_read_or_refused_in_one_line(tmp_path, content):
+    (tmp_path / "params.yaml").write_bytes(content)
+    try:
+        params.read_file(tmp_path / "params.yaml")
+    except UserError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_a_deep_file_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="not valid YAML"):
+        params.read_file(write(tmp_path, "a: " + "[" * 20000))

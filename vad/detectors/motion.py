@@ -42,8 +42,8 @@ class Params(Section):
 
     height: int = pydantic.Field(ge=64, le=1080)
     window: float = pydantic.Field(ge=0, le=4)
-    max_fit_frames: int = pydantic.Field(ge=100)
-    shrinkage: float = pydantic.Field(gt=0)
+    max_fit_frames: int = pydantic.Field(ge=100, le=1_000_000)
+    shrinkage: float = pydantic.Field(gt=0, le=1e6)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:

@@ -49,11 +49,11 @@ class Params(Section):
     crop: int = pydantic.Field(ge=16, le=256, multiple_of=POOLING)
     channels: int = pydantic.Field(ge=4, le=256)
     offset: int = pydantic.Field(ge=1, le=50)
-    steps: int = pydantic.Field(ge=1)
+    steps: int = pydantic.Field(ge=1, le=1_000_000)
     learning_rate: float = pydantic.Field(gt=0, lt=1)
     clusters: int = pydantic.Field(ge=2, le=100)
-    regularisation: float = pydantic.Field(gt=0)
-    max_objects: int = pydantic.Field(ge=100)
+    regularisation: float = pydantic.Field(gt=0, le=1e6)
+    max_objects: int = pydantic.Field(ge=100, le=1_000_000)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:

@@ -61,7 +61,7 @@ class Params(Section):
     components: int = pydantic.Field(ge=1, le=64)
     crop: int = pydantic.Field(ge=32, le=512)
     layer: Literal["layer1", "layer2", "layer3", "layer4"]
-    max_objects: int = pydantic.Field(ge=100)
+    max_objects: int = pydantic.Field(ge=100, le=1_000_000)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) -> dict[str, np.ndarray]:

@@ -45,10 +45,10 @@ GRID_STEPS = 10  # weights are multiples of 1/10
 class Params(Section):
     """Section ``prototypes``."""
 
-    k: int = pydantic.Field(ge=1)
+    k: int = pydantic.Field(ge=1, le=10_000)
     score: Literal["max", "top_k", "distance", "ensemble"]
-    top_k: int = pydantic.Field(ge=1)
-    inner_folds: int = pydantic.Field(ge=2)
+    top_k: int = pydantic.Field(ge=1, le=10_000)
+    inner_folds: int = pydantic.Field(ge=2, le=100)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:

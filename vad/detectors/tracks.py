@@ -55,8 +55,8 @@ class Params(Section):
     prior: float = pydantic.Field(ge=0, le=10)
     components: int = pydantic.Field(ge=1, le=100)
     regularisation: float = pydantic.Field(gt=0, le=1)
-    boxes: int = pydantic.Field(ge=100)
-    scene_boxes: int = pydantic.Field(ge=100)
+    boxes: int = pydantic.Field(ge=100, le=10_000_000)
+    scene_boxes: int = pydantic.Field(ge=100, le=10_000_000)
     alarm_level: float = pydantic.Field(gt=0, le=0.1)
     map_rows: int = pydantic.Field(ge=4, le=120)
 

@@ -27,8 +27,8 @@ from vad.protocol.cross_fitting import deal_clips
 class Params(Section):
     """Section ``segments``."""
 
-    frames: int = pydantic.Field(ge=1)
-    top_k: int = pydantic.Field(ge=1)
+    frames: int = pydantic.Field(ge=1, le=100_000)
+    top_k: int = pydantic.Field(ge=1, le=100_000)
     grid: int = pydantic.Field(ge=2, le=1000)
     quantile: float = pydantic.Field(gt=0, lt=1)
 

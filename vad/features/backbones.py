@@ -34,7 +34,9 @@ class Params(Section):
     """Section ``backbone`` of params.yaml."""
 
     name: str  # one of NAMES
-    weights: Path | None  # a local state dict (.pth or .safetensors) in place of the packaged or downloaded weights
+    weights: Path | None = pydantic.Field(
+        strict=False
+    )  # a local state dict (.pth or .safetensors) in place of the packaged or downloaded weights
     image_size: int = pydantic.Field(ge=64, le=1024)  # frames are resized to this square, pixels
 
 

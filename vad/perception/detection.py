@@ -51,7 +51,7 @@ class Params(Section):
     detector: Literal["foreground", "fasterrcnn"]
     height: int = pydantic.Field(ge=64, le=1080)
     window: float = pydantic.Field(ge=0, le=4)
-    max_fit_frames: int = pydantic.Field(ge=100)
+    max_fit_frames: int = pydantic.Field(ge=100, le=1_000_000)
 
 
 def detect(clip: Clip, scene: Scene, params: Params) -> pd.DataFrame:

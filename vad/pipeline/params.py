@@ -5,6 +5,7 @@ reads the file and turns what pydantic finds wrong into one line. Values live in
 value there is an error, not a silent default.
 """
 
+import re
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -12,15 +13,36 @@ import pydantic
 import yaml
 
 from vad.pipeline.errors import UserError
+from vad.pipeline.naming import printable
 
 Protocol = Literal["clean", "paper", "one_class"]
 PARAMS_FILE = Path("params.yaml")
+LONGEST = 1000  # characters of a text
 
 
 class Section(pydantic.BaseModel):
-    """A section of params.yaml: unknown keys are refused, values are immutable."""
+    """A section of params.yaml: unknown keys are refused, values are immutable.
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    Types are taken at their word (neither ``true`` nor ``"2"`` is a number), numbers are finite, no text is empty, and
+    no list of names has one twice.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _sensible(cls, value: object, info: pydantic.ValidationInfo) -> object:
+        if isinstance(value, bool) and "bool" not in str(cls.model_fields[info.field_name].annotation):
+            raise ValueError("should not be true or false")  # Python's True is the 1 of a Literal
+        texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+        for text in texts:
+            if not text.strip():
+                raise ValueError("should not be empty")
+            if len(text) > LONGEST or not text.isprintable():
+                raise ValueError(f"should be one line of at most {LONGEST} characters")
+            if texts.count(text) > 1:
+                raise ValueError(f"'{text}' is there twice")
+        return value
 
 
 class Common(Section):
@@ -31,6 +53,8 @@ class Common(Section):
 
 
 S = TypeVar("S", bound=Section)
+# YAML 1.2, which DVC reads, knows 1e-3 as a number; PyYAML's 1.1 would take it for a text.
+FLOAT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # in C it takes a tenth of the time
@@ -42,6 +66,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # in C it takes a
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"'{key}' is there twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+.0123456789"))
 
 
 def read_file(path: Path = PARAMS_FILE) -> dict:
@@ -58,7 +85,7 @@ def read_file(path: Path = PARAMS_FILE) -> dict:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a text file ({error}); restore it with 'git checkout {path}'") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold 'key: value' pairs, found {type(values).__name__}")
@@ -101,7 +128,7 @@ def validate(values: object, model: type[S], where: str) -> S:
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        raise UserError(_first_problem(error, model, where)) from None
+        raise UserError(printable(_first_problem(error, model, where))) from None
 
 
 def _first_problem(error: pydantic.ValidationError, model: type[Section], where: str) -> str:
@@ -113,4 +140,5 @@ def _first_problem(error: pydantic.ValidationError, model: type[Section], where:
     if problem["type"] == "missing":
         return f"{where}{separator}{key} is missing; restore it (git diff params.yaml shows what changed)"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    return f"{where}{separator}{key} = {problem['input']!r}: {message}"
+    found = repr(problem["input"])
+    return f"{where}{separator}{key} = {found if len(found) <= 80 else found[:77] + '...'}: {message}"

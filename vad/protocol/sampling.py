@@ -30,13 +30,13 @@ COLUMNS = ["clip", "frame", "label", "role", "fold"]
 class Params(Section):
     """Section ``balance_sample``: sizes of the roles in frames."""
 
-    padim: int = pydantic.Field(ge=2)
-    cam_reference: int = pydantic.Field(ge=1)
-    prototypes_per_class: int = pydantic.Field(ge=1)
-    test_per_class: int = pydantic.Field(ge=1)
-    calibration: int = pydantic.Field(ge=10)
+    padim: int = pydantic.Field(ge=2, le=10_000_000)
+    cam_reference: int = pydantic.Field(ge=1, le=10_000_000)
+    prototypes_per_class: int = pydantic.Field(ge=1, le=10_000_000)
+    test_per_class: int = pydantic.Field(ge=1, le=10_000_000)
+    calibration: int = pydantic.Field(ge=10, le=10_000_000)
     holdout: float = pydantic.Field(gt=0, lt=1)
-    folds: int = pydantic.Field(ge=2)
+    folds: int = pydantic.Field(ge=2, le=1000)
 
 
 def draw(index: pd.DataFrame, params: Params, protocol: Protocol, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -46,7 +46,7 @@ class Params(Section):
     width: int = pydantic.Field(ge=160, le=1920, multiple_of=2)
     crf: int = pydantic.Field(ge=0, le=51)
     opacity: float = pydantic.Field(ge=0, le=1)
-    peak_distance: float = pydantic.Field(gt=0)
+    peak_distance: float = pydantic.Field(gt=0, le=3600)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Params(Section):
     dpi: int = pydantic.Field(ge=50, le=600)
     timeline: list[str] = pydantic.Field(min_length=1, max_length=4)
     clips_per_page: int = pydantic.Field(ge=1, le=40)
-    peak_distance: float = pydantic.Field(gt=0)
+    peak_distance: float = pydantic.Field(gt=0, le=3600)
     examples: int = pydantic.Field(ge=1, le=6)
     opacity: float = pydantic.Field(ge=0, le=1)
 

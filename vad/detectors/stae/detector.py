@@ -11,6 +11,7 @@ the whole frame's plain error.
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pydantic
@@ -31,20 +32,20 @@ CHECKPOINTS = Path("data/checkpoints/stae")
 
 
 class Params(Section):
-    steps: int = pydantic.Field(ge=1)
+    steps: int = pydantic.Field(ge=1, le=10_000_000)
     batch: int = pydantic.Field(ge=1, le=256)
     learning_rate: float = pydantic.Field(gt=0, le=1)
-    widths: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
-    prediction_weight: float = pydantic.Field(ge=0)
+    widths: list[Annotated[int, pydantic.Field(ge=1, le=1024)]] = pydantic.Field(min_length=4, max_length=4)
+    prediction_weight: float = pydantic.Field(ge=0, le=1000)
     blur: float = pydantic.Field(ge=0, le=5)
     tilt: float = pydantic.Field(ge=0, le=45)
     step_seconds: float = pydantic.Field(gt=0, le=5)
-    max_frames: int = pydantic.Field(ge=SPAN)
-    holdout_every: int = pydantic.Field(ge=2)
-    holdout_windows: int = pydantic.Field(ge=1)
-    evaluate_every: int = pydantic.Field(ge=1)
-    patience: int = pydantic.Field(ge=1)
-    checkpoint_every: int = pydantic.Field(ge=1)
+    max_frames: int = pydantic.Field(ge=SPAN, le=10_000_000)
+    holdout_every: int = pydantic.Field(ge=2, le=10_000)
+    holdout_windows: int = pydantic.Field(ge=1, le=100_000)
+    evaluate_every: int = pydantic.Field(ge=1, le=1_000_000)
+    patience: int = pydantic.Field(ge=1, le=10_000)
+    checkpoint_every: int = pydantic.Field(ge=1, le=1_000_000)
     score_stride: int = pydantic.Field(ge=1, le=WINDOW)
     block: int = pydantic.Field(ge=1, le=32)
     whole_floor: float = pydantic.Field(gt=0, le=10)

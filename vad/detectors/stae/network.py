@@ -4,6 +4,7 @@ The input is a window of 16 frames; one decoder gives the window back, the other
 Pictures are differences to the scene's background, so that the network spends itself on what moves.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -21,7 +22,7 @@ class Network(nn.Module):
             picture and time: (1, 16, 128, 128) -> (widths[3], 2, 8, 8).
     """
 
-    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+    def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         a, b, c, d = widths
         self.encoder = nn.Sequential(_down(1, a, time=1), _down(a, b), _down(b, c), _down(c, d))
@@ -44,7 +45,7 @@ def _up(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.2, inplace=True))
 
 
-def _decoder(widths: tuple[int, int, int, int]) -> nn.Sequential:
+def _decoder(widths: Sequence[int]) -> nn.Sequential:
     a, b, c, d = widths
     # The last layer doubles the picture alone: kernel (3, 4, 4) so that sizes fit without output padding.
     last = nn.ConvTranspose3d(a, 1, (3, 4, 4), stride=(1, 2, 2), padding=1)
