@@ -1,7 +1,8 @@
 # make demo   everything from nothing: environment, data, detectors, metrics, report/report.pdf
 #             make demo ONLY="padim motion": with these detectors alone, as an experiment
 # make test   the tests        make lint   ruff        make benchmark   frames per second and memory
-.PHONY: demo test lint benchmark setup tex clean
+# make app    the results in a browser: http://localhost:8501
+.PHONY: demo test lint benchmark app setup tex clean
 PYTHON ?= python3
 BIN := .venv/bin
 # The stages run as 'python -m stages.<name>': the environment's python must come first.
@@ -29,6 +30,9 @@ lint: setup
 
 benchmark: setup
 	$(BIN)/python -m stages.benchmark
+
+app: setup
+	$(BIN)/python -m app
 
 setup: .venv/ready
 .venv/ready: requirements.txt

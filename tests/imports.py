@@ -10,8 +10,8 @@ ROOT = Path(__file__).parent.parent
 
 @functools.cache
 def graph() -> grimp.ImportGraph:
-    """The import graph of the library and the stage scripts, imports inside functions too."""
-    return grimp.build_graph("vad", "stages", cache_dir=None)
+    """The import graph of the library, the stage scripts and the app, imports inside functions too."""
+    return grimp.build_graph("vad", "stages", "app", cache_dir=None)
 
 
 def behind(module: str) -> set[str]:

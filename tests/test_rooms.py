@@ -50,7 +50,7 @@ def test_no_circle():
         assert module not in reached, f"{module} imports itself in a circle"
 
 
-@pytest.mark.parametrize("above", ["stages", "dvc"])
+@pytest.mark.parametrize("above", ["stages", "dvc", "app", "streamlit"])
 def test_the_library_knows_nothing_of_what_runs_it(above):
     graph = imports.graph()
     users = itertools.chain.from_iterable(

@@ -81,12 +81,18 @@ def decide(rows: pd.DataFrame, tuned: dict[str, dict], setting: Setting) -> dict
     Returns:
         Flat; metrics without a value are left out.
     """
-    rows = rows.assign(causal_calibrated=calibration.by_fold(rows, "causal"))
-    test = rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
+    test = watched(rows)
     labels = test["label"].to_numpy()
-    result = _decisions(test, labels, tuned, setting) | _operation(test, labels, tuned, setting)
+    over = test["causal_calibrated"].to_numpy() >= thresholds.applied(test, tuned, setting.per_scene)
+    result = _decisions(test, labels, tuned, setting) | operation(test, over, setting)
     result |= {"frames": len(test), "clips": test["clip"].nunique(), "abnormal_frames": int(labels.sum())}
     return _known(result)
+
+
+def watched(rows: pd.DataFrame) -> pd.DataFrame:
+    """The test rows in order of clip and frame, with ``causal_calibrated``, the scores that a live camera shows."""
+    rows = rows.assign(causal_calibrated=calibration.by_fold(rows, "causal"))
+    return rows[rows["role"] == "test"].sort_values(["clip", "frame"], ignore_index=True)
 
 
 def _known(result: dict) -> dict:
@@ -114,10 +120,14 @@ def _decisions(test: pd.DataFrame, labels: np.ndarray, tuned: dict, setting: Set
     return {**result, "f1_global": everywhere, "f1_per_scene": per_scene}
 
 
-def _operation(test: pd.DataFrame, labels: np.ndarray, tuned: dict, setting: Setting) -> dict[str, float]:
-    footage = alarms.Footage.of(test, setting.fps)
-    limits = thresholds.applied(test, tuned, setting.per_scene)
-    over = test["causal_calibrated"].to_numpy() >= limits
+def operation(test: pd.DataFrame, over: np.ndarray, setting: Setting) -> dict[str, float]:
+    """What an operator gets from alarms on the frames ``over`` (N,) bool of ``test`` (see :func:`watched`).
+
+    Returns:
+        ``detection_delay_s`` (median, NaN where nothing is detected), ``events_detected``, ``events_total``,
+        ``alarms_per_hour`` (of normal video, NaN where there is none).
+    """
+    footage, labels = alarms.Footage.of(test, setting.fps), test["label"].to_numpy()
     events = setting.events if len(setting.events) else alarms.label_events(test)
     delays = alarms.delays(over, test, footage, events, setting.merge_seconds)
     detected = np.isfinite(delays)

@@ -85,25 +85,31 @@ def pictures(clip: Clip, story: Story, params: Params) -> Iterator[np.ndarray]:
     strip = timeline(story, clip.fps, params)
     rows = story.rows
     for place, row in enumerate(rows.itertuples()):
-        picture = _picture(clip, story, int(row.frame), params)
+        image = picture(clip, int(row.frame), story.maps, story.limits, params.width, params.opacity)
         if row.alarm:
-            picture[:BORDER], picture[-BORDER:], picture[:, :BORDER], picture[:, -BORDER:] = (ALARM,) * 4
+            image[:BORDER], image[-BORDER:], image[:, :BORDER], image[:, -BORDER:] = (ALARM,) * 4
         now = strip.copy()
         x = _x(place, len(rows), params.width)
         now[:, max(0, x - 1) : x + 1] = INK
-        page = np.vstack([_header(clip, story, row, params.width), picture, now])
+        page = np.vstack([_header(clip, story, row, params.width), image, now])
         yield page[: len(page) // 2 * 2]
 
 
-def _picture(clip: Clip, story: Story, frame: int, params: Params) -> np.ndarray:
-    """The frame at the video's width with its map, or its boxes where there is no map."""
-    width, height = clip.size
-    image = np.full((height, width, 3), 225, np.uint8) if clip.path is None else clip.read(frame)
-    size = (params.width, round(image.shape[0] * params.width / image.shape[1]))
-    scale = params.width / image.shape[1]
+def picture(
+    clip: Clip, frame: int, maps: dict[int, np.ndarray], limits: tuple[float, float], width: int, opacity: float
+) -> np.ndarray:
+    """Frame number ``frame`` at ``width`` pixels with its map, or its boxes where there is no map: (H, W, 3) uint8 RGB.
+
+    Args:
+        maps, limits: as in :class:`Story`; opacity: of the strongest colour.
+    """
+    stored = clip.size
+    image = np.full((stored[1], stored[0], 3), 225, np.uint8) if clip.path is None else clip.read(frame)
+    size = (width, round(image.shape[0] * width / image.shape[1]))
+    scale = width / image.shape[1]
     image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
-    if frame in story.maps:
-        return blend(image, story.maps[frame], story.limits, params.opacity)
+    if frame in maps:
+        return blend(image, maps[frame], limits, opacity)
     if clip.tracks is not None:
         boxes = clip.tracks.loc[clip.tracks["frame"] == frame, ["x1", "y1", "x2", "y2"]].to_numpy() * scale
         for x1, y1, x2, y2 in boxes.round().astype(int).tolist():

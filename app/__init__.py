@@ -1,0 +1,1 @@
+"""The app: what the pipeline left on disk, to look at, to try and to review. It imports vad; vad never imports it."""

@@ -1,0 +1,172 @@
+"""The app end to end, in a real browser without a screen: Debian's chromium (tests/servers/install.sh installs it)."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests import example_run
+from vad.pipeline.names import title
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+ROOT = Path(__file__).parents[1]
+DETECTORS = ["padim", "motion", "prototypes", "fusion"]
+PAGES = {"": "Compare detectors", "clip": "A clip", "threshold": "Threshold", "experiments": "Experiments"}
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    example_run.build(root, DETECTORS, test_clips=6)
+    example_run.measure(root)
+    return root
+
+
+def serve(project: Path):
+    """The app over ``project`` as a user starts it; yields its address."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    address = f"http://localhost:{port}"
+    environment = os.environ | {"VAD_PROJECT": str(project)}
+    command = [sys.executable, "-m", "app", f"--server.port={port}"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        for _ in range(240):
+            try:
+                urlopen(f"{address}/_stcore/health", timeout=1)
+                break
+            except OSError:
+                assert process.poll() is None, process.stderr.read().decode()[-2000:]
+                time.sleep(0.25)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def address(project):
+    yield from serve(project)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1360, "height": 900})
+    page.set_default_timeout(30_000)
+    page.failures = []
+    page.on("pageerror", lambda error: page.failures.append(str(error)))
+    yield page
+    page.close()
+    assert page.failures == []
+
+
+def visit(page, address: str, path: str) -> None:
+    """Open a page and wait until its script has ended."""
+    page.goto(f"{address}/{path}")
+    page.wait_for_selector("h1")
+    settle(page)
+
+
+def settle(page) -> None:
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def metric(page, label: str) -> str:
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue").inner_text()
+
+
+def shown(page, label: str, text: str) -> None:
+    """Wait until the figure ``label`` says ``text``."""
+    page.get_by_test_id("stMetric").filter(has_text=label).get_by_text(text, exact=True).wait_for()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_opens_without_an_error(page, address, path):
+    visit(page, address, path)
+    assert page.locator("h1").inner_text() == PAGES[path]
+
+
+def test_the_views_of_the_comparison(page, address):
+    visit(page, address, "")
+    page.get_by_test_id("stDataFrame").wait_for()
+    for name in ("By type of event", "ROC", "Precision-recall", "Score densities", "Leak"):
+        page.get_by_role("tab", name=name, exact=True).click()
+        settle(page)
+        page.locator("[role=tabpanel] [data-testid=stVegaLiteChart] >> visible=true").first.wait_for()
+
+
+def test_threshold_shows_the_metrics_and_moves_with_the_slider(page, address, project):
+    measured = json.loads((project / "metrics/fusion.json").read_text())
+    visit(page, address, "threshold")
+    assert metric(page, "False alarms per hour") == f"{measured['alarms_per_hour']:.1f}"
+    assert metric(page, "Events caught") == f"{measured['events_detected']} of {measured['events_total']}"
+    before = metric(page, "Time in alarm")
+    page.get_by_role("slider").press("End")
+    shown(page, "Time in alarm", "0.0%")
+    assert metric(page, "Events caught").startswith("0 of")
+    page.get_by_role("button", name="As tuned").click()
+    shown(page, "Time in alarm", before)
+
+
+def test_threshold_of_another_detector(page, address, project):
+    measured = json.loads((project / "metrics/motion.json").read_text())
+    visit(page, address, "threshold")
+    page.get_by_test_id("stSelectbox").locator("input").click()
+    page.get_by_role("option", name=title("motion"), exact=True).click()
+    expected = f"{measured['events_detected']} of {measured['events_total']}"
+    shown(page, "Events caught", expected)
+    assert metric(page, "False alarms per hour") == f"{measured['alarms_per_hour']:.1f}"
+
+
+def test_a_click_on_the_timeline_jumps_there(page, address):
+    visit(page, address, "clip")
+    video = page.locator(".player video")
+    video.evaluate("video => new Promise(done => video.readyState ? done() : video.onloadeddata = done)")
+    assert video.evaluate("video => video.duration") == pytest.approx(80 / 25, abs=0.1)
+    canvas = page.locator(".player canvas")
+    box = canvas.bounding_box()
+    canvas.click(position={"x": 30 + (box["width"] - 36) / 2, "y": 80})
+    video.evaluate("video => new Promise(done => video.seeking ? video.onseeked = done : done())")
+    assert video.evaluate("video => video.currentTime") == pytest.approx(1.6, abs=0.05)
+    assert page.locator(".player .now").inner_text().startswith("1.6")
+    assert page.locator(".player .event").inner_text() == "bicycle"
+    page.locator(".player .forward").click()
+    video.evaluate("video => new Promise(done => video.seeking ? video.onseeked = done : done())")
+    assert video.evaluate("video => video.currentTime") == pytest.approx(1.65, abs=0.05)
+
+
+def test_experiments_outside_git_say_what_to_run(page, address):
+    visit(page, address, "experiments")
+    assert "git init" in page.get_by_test_id("stAlert").locator("p").inner_text()
+
+
+def test_an_empty_project_says_what_to_run_on_every_page(page, tmp_path):
+    for address in serve(tmp_path):
+        for path in PAGES:
+            visit(page, address, path)
+            said = page.get_by_test_id("stAlert").locator("p").inner_text()
+            assert "\n" not in said.strip()
+            assert "run '" in said.lower()
