@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.charts import colours
-from vad.pipeline.names import title
+from vad.detectors.titles import title
 from vad.visualization.peaks import stretches
 
 STATIC = Path(__file__).parent / "static"

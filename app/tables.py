@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from vad.detectors.titles import title
 from vad.evaluation import scorecard
-from vad.pipeline.names import title
 
 INTERVALS = {
     "roc_auc": "ROC-AUC",

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests import example_run
-from vad.pipeline.names import title
+from vad.detectors.titles import title
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")

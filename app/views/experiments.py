@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import cached, charts, experiments
 from app.project import Project
-from vad.pipeline.names import ordered, title
+from vad.detectors.titles import ordered, title
 
 METRICS = {
     "ROC-AUC": "roc_auc",

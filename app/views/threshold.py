@@ -5,8 +5,8 @@ import streamlit as st
 
 from app import cached, charts, operating
 from app.project import Project
+from vad.detectors.titles import ordered, title
 from vad.evaluation import scorecard
-from vad.pipeline.names import ordered, title
 from vad.visualization.scale import log_odds
 
 project = Project.current()
