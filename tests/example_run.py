@@ -23,11 +23,7 @@ DETECTORS = [
     "fusion_mean", "fusion_max", "fusion_logistic", "fusion",
 ]  # fmt: skip
 SIZE = (160, 120)
-THRESHOLDS = {"rule": "f1", "alarms_per_hour": 6, "merge_seconds": 1, "per_scene": False}
-EVALUATION = {
-    "resamples": 100, "confidence": 0.95, "map_short_side": 16, "map_thresholds": 20,
-    "alpha": 0.1, "beta": 0.1, "plot_detectors": 2,
-}  # fmt: skip
+PARAMS = Path(__file__).parents[1] / "params.yaml"
 
 
 def build(root: Path, detectors: list[str], test_clips: int = 4, frames: int = 80, extras: bool = True) -> None:
@@ -72,8 +68,10 @@ def measure(root: Path) -> None:
     lagged = table.groupby(["detector", "clip"])["score"].transform(lambda own: own.rolling(4, min_periods=1).mean())
     table = table.assign(fold=table["clip"].map(folds).fillna(-1).astype(int), causal=lagged)
     table.to_parquet(root / "data/fused.parquet", index=False)
-    parts = {"seed": 0, "protocol": "clean", "thresholds": THRESHOLDS, "evaluation": EVALUATION}
-    (root / "params.yaml").write_text(yaml.safe_dump(parts))
+    parts = yaml.safe_load(PARAMS.read_text())
+    parts["evaluation"] |= {"resamples": 100}
+    parts["thresholds"] |= {"merge_seconds": 1}
+    (root / "params.yaml").write_text(yaml.safe_dump(parts, sort_keys=False))
     with contextlib.chdir(root):
         shutil.copy("metrics/leak.json", "data/leak.json")
         for stage in (tune_thresholds, rank, evaluate):
