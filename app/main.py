@@ -20,6 +20,9 @@ PAGES = {
         ("threshold", "Threshold", ":material/tune:"),
         ("experiments", "Experiments", ":material/science:"),
     ],
+    "Your video": [
+        ("review", "Review", ":material/rate_review:"),
+    ],
 }
 
 

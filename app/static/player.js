@@ -1,5 +1,6 @@
 // A video and the scores over time below it: a click on the timeline jumps there, and a line runs along.
 // data: video (base64 or null), first, last (seconds of the clip that the video covers), step (seconds per frame),
+// marked (what the shading is called),
 // duration, lines [{name, colour, seconds, values}], level, truth [[begin, end]], events [{begin, end, type}].
 const MARGIN = { left: 30, right: 6, top: 6, bottom: 20 };
 const players = new WeakMap();
@@ -138,7 +139,7 @@ function build(root) {
     }
     const legend = find(".legend");
     legend.replaceChildren(...data.lines.map((own) => entry(own.name, own.colour)));
-    if (data.truth.length) legend.append(entry("labelled abnormal", "#f4d9c6", "truth"));
+    if (data.truth.length) legend.append(entry(data.marked || "labelled abnormal", "#f4d9c6", "truth"));
     if (data.level !== null) legend.append(entry(`- - threshold of ${data.lines[0].name}`, "transparent"));
     observer = observer || new ResizeObserver(draw);
     observer.observe(canvas);
