@@ -10,6 +10,7 @@ With ``hysteresis``, ``least_seconds`` and ``cooldown_seconds`` 0 the alarms are
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
@@ -111,6 +112,7 @@ class Alarms:
         self._told = 0.0  # when that was
         self._held = self._seen = -math.inf  # the last frame that held the alarm, the last frame
         self._holds = False  # the last frame held it
+        self._steps: deque[float] = deque(maxlen=25)  # between frames, of late
         self._quiet_until = -math.inf
         self._swallowing = False
 
@@ -125,8 +127,10 @@ class Alarms:
         now, calibrated = moment.seconds, moment.calibrated
         if now - self._seen > self.rules.gap_seconds:
             changes += self.close()
+        if math.isfinite(self._seen):
+            self._steps.append(now - self._seen)
         self._seen = now
-        if self.on and now - self._held > self.rules.merge_seconds and not self._holds:
+        if self.on and now - self._held > self._reach():
             changes += self.close()
         level = self._release if self._holds else self.rules.threshold
         self._holds = calibrated >= level and (self._alarm is not None or self._may_begin(now))
@@ -149,6 +153,11 @@ class Alarms:
         self._alarm = self._announced = None
         self._holds = False
         return changes
+
+    def _reach(self) -> float:
+        """Seconds between two frames that hold an alarm up to which it is one; neighbouring frames always are."""
+        usual = sorted(self._steps)[len(self._steps) // 2] if self._steps else 0.0
+        return max(self.rules.merge_seconds, 1.5 * usual)
 
     def _may_begin(self, now: float) -> bool:
         if now > self._quiet_until or self.rules.cooldown_seconds == 0:

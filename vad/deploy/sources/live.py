@@ -41,6 +41,9 @@ class Patience:
     longest_pause: float = 30.0
 
 
+USUAL = Patience()
+
+
 class Live:
     """Reads ``source`` until :meth:`close`.
 
@@ -62,7 +65,7 @@ class Live:
     def __init__(
         self,
         source: Source,
-        patience: Patience = Patience(),
+        patience: Patience = USUAL,
         paced: bool = False,
         fps: float | None = None,
         on_packet: Callable[[Packet], None] | None = None,

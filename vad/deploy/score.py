@@ -1,0 +1,64 @@
+"""Files and folders of pictures, one after the other, every frame of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from vad.deploy.session import NOTHING, Keeping, Session
+from vad.deploy.settings import Settings
+from vad.deploy.sinks.sink import Sink
+from vad.deploy.sources import files
+from vad.deploy.sources.address import Source
+from vad.deploy.sources.media import Frame, Opened, Packet
+from vad.deploy.stream import Bundle
+
+PAIRS = 60  # of consecutive frames, that a scene is learnt from
+
+
+def score(
+    source: Source,
+    bundle: Bundle,
+    settings: Settings,
+    sinks: Sink,
+    keeping: Keeping = NOTHING,
+    progress: Callable[[int], object] = lambda frames: None,
+) -> Session:
+    """Judge all of ``source``; its session, closed.
+
+    A scene that the bundle does not know is learnt from the file itself, from frames spread over all of it.
+
+    Args:
+        progress: called with 1 for each frame.
+
+    Raises:
+        UserError: the file is no video, the bundle cannot judge it.
+    """
+    known = (settings.scene or source.name) in bundle.scenes
+    session = Session(
+        source.name, bundle, settings, sinks, None, keeping, None if known else spread(source, settings.fps)
+    )
+    try:
+        for item in files.read(source, settings.fps):
+            if isinstance(item, Frame):
+                session.frame(item)
+                progress(1)
+            elif isinstance(item, Opened):
+                session.opened(item)
+            elif isinstance(item, Packet) and keeping.clips:
+                keeping.clips.packet(item)
+    finally:
+        session.close()
+    return session
+
+
+def spread(source: Source, fps: float | None) -> list[np.ndarray]:
+    """Pairs of consecutive frames, evenly over the file, of the first one's size: (H, W, 3) uint8 RGB each."""
+    every = max(2, (files.count(source) or 0) // PAIRS)
+    pictures: list[np.ndarray] = []
+    frames = (item for item in files.read(source, fps) if isinstance(item, Frame))
+    for number, frame in enumerate(frames):
+        if number % every < 2 and (not pictures or frame.image.shape == pictures[0].shape):
+            pictures.append(frame.image)
+        if len(pictures) >= 2 * PAIRS:
+            break
+    return pictures

@@ -1,0 +1,54 @@
+"""The sinks that the command line names."""
+
+import os
+import sys
+from pathlib import Path
+
+from vad.deploy.flags import Printed
+from vad.deploy.sinks.lines import Lines
+from vad.deploy.sinks.sink import Sinks
+from vad.deploy.sinks.tables import Tables
+from vad.pipeline.errors import UserError
+
+
+def chosen(
+    printed: Printed, json_file: Path | None, out: Path | None, scores: bool, sending: dict, metrics: str | None
+) -> Sinks:
+    """All sinks that the flags name, as one; the libraries of those that they do not name are not loaded.
+
+    Args:
+        sending: ``hooks``, ``headers``, ``mqtt``, ``discovery``.
+
+    Raises:
+        UserError: a flag's value is none.
+    """
+    sinks = []
+    if printed is not Printed.none:
+        sinks.append(Lines(sys.stdout, printed in (Printed.scores, Printed.both), printed is not Printed.scores))
+    if json_file:
+        sinks.append(Lines(json_file, scores=False))
+    if out:
+        sinks.append(Tables(out, scores))
+    if sending["hooks"]:
+        from vad.deploy.sinks.webhook import Webhook
+
+        sinks += [Webhook(url, _headers(sending["headers"] or [])) for url in sending["hooks"]]
+    if sending["mqtt"]:
+        from vad.deploy.sinks.mqtt import Mqtt
+
+        sinks.append(Mqtt(sending["mqtt"], sending["discovery"], client=f"vad-{os.uname().nodename}-{os.getpid()}"))
+    if metrics:
+        from vad.deploy.sinks.prometheus import Prometheus
+
+        host, _, port = metrics.rpartition(":")
+        if not port.isdigit():
+            raise UserError(f"--metrics {metrics}: should read PORT or HOST:PORT")
+        sinks.append(Prometheus(int(port), host or "127.0.0.1"))
+    return Sinks(sinks)
+
+
+def _headers(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition(":") for text in texts]
+    if wrong := [name for name, colon, _ in pairs if not colon]:
+        raise UserError(f"--webhook-header {wrong[0]}: should read 'Name: value'")
+    return {name.strip(): value.strip() for name, _, value in pairs}
