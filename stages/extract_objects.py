@@ -1,4 +1,8 @@
-"""Find the objects of every frame that a detector of objects is fitted on or scores."""
+"""Find the objects of every frame that a detector of objects is fitted on or scores.
+
+Out: data/objects/<clip>.parquet, see vad.perception.detection, and data/scenes/<scene>.safetensors: what is known of
+each training scene, by which objects are found in its further video (vad.perception.scene).
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -14,7 +18,7 @@ from vad.perception.scene import Scene, by_scene
 from vad.pipeline import artifacts, params, stage
 from vad.protocol.folds import fit_clips, select
 
-OUT = DATA / "objects"
+OUT, SCENES = DATA / "objects", DATA / "scenes"
 RUN = 60  # consecutive frames of the training clips that are looked at together: long enough to be linked to tracks
 
 
@@ -22,6 +26,7 @@ def main() -> dict:
     store = FrameStore()
     if not (registry.reading("objects") or registry.reading("tracks")) or not store.has_pixels:
         logging.info("no objects: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
+        artifacts.save_state(SCENES, {}, {})
         with artifacts.replacing(OUT) as folder:
             folder.mkdir()
         return {"frames": 0}
@@ -30,21 +35,22 @@ def main() -> dict:
     training = fit_clips(store, sample, "fit_all")
     scored = select(store, sample[sample["role"].isin(["test", "calibration"])])
     wanted = [*spread(training, settings.max_fit_frames, RUN), *scored]
+    scenes = {name: Scene.learn(own, settings.height) for name, own in by_scene(training).items()}
+    artifacts.save_state(SCENES, {name: scene.arrays() for name, scene in scenes.items()}, {})
     with artifacts.replacing(OUT) as folder:
         folder.mkdir()
-        for clip, table in objects(training, wanted, settings):
+        for clip, table in objects(scenes, wanted, settings):
             artifacts.write_table(folder / f"{clip.name}.parquet", table)
     return {"frames": sum(len(clip.frames) for clip in wanted)}
 
 
 def objects(
-    training: Sequence[Clip], wanted: Sequence[Clip], settings: detection.Params
+    scenes: dict[str, Scene], wanted: Sequence[Clip], settings: detection.Params
 ) -> Iterator[tuple[Clip, pd.DataFrame]]:
-    """(clip, its objects), scene by scene, so that one background is held at a time."""
+    """(clip, its objects), scene by scene."""
     with tqdm(total=sum(len(clip.frames) for clip in wanted), desc="objects", unit="frame") as bar:
         for scene, clips in by_scene(wanted).items():
-            own = [clip for clip in training if clip.scene == scene]
-            known = Scene.learn(own, settings.height) if own else None
+            known = scenes.get(scene)
             for clip in clips:
                 # A scene that was never seen in training is learnt from the clip itself.
                 yield clip, detection.detect(clip, known or Scene.learn([clip], settings.height), settings)

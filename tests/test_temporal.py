@@ -4,7 +4,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import validate
-from vad.post_processing.temporal import Params, causal, smooth
+from vad.post_processing.temporal import Causal, Params, causal, smooth
 
 
 def params(**changes) -> Params:
@@ -76,3 +76,12 @@ def test_an_even_median_window_is_refused():
     values = {"method": "median", "sigma_seconds": 0.3, "median_window": 16, "causal": "gaussian"}
     with pytest.raises(UserError, match=r"temporal\.median_window = 16: should be odd"):
         validate(values, Params, "params.yaml: temporal")
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "exponential"])
+def test_scores_one_by_one_are_smoothed_as_all_at_once(kernel):
+    frames = np.array([3, 4, 5, 9, 10, 40, 41, 90])
+    scores = np.random.default_rng(0).normal(size=len(frames))
+    one_by_one = Causal(10.0, params(causal=kernel))
+    smoothed = [one_by_one.push(int(frame), score) for frame, score in zip(frames, scores, strict=True)]
+    np.testing.assert_allclose(smoothed, causal(scores, frames, 10.0, params(causal=kernel)), rtol=1e-9)

@@ -98,8 +98,8 @@ class Bundle(Protocol):
         """Start on one camera.
 
         Args:
-            sample: consecutive frames, (H, W, 3) uint8 RGB, some hundred of the camera's own video spread over time
-                in runs of at least two: a scene that was not fitted is learnt from them.
+            sample: some hundred frames, (H, W, 3) uint8 RGB, of the camera's own video, in pairs of consecutive ones
+                that are spread over time: a scene that was not fitted is learnt from them.
 
         Raises:
             UserError: the scene was not fitted, no sample is given and a detector needs to know the scene.

@@ -44,12 +44,14 @@ def stand_aside(plan: Plan, reason: str) -> dict:
     return {"frames": 0}
 
 
-def save(plan: Plan, settings: Section, states: dict[str, State], *needs: Any, **more: object) -> dict:
+def save(
+    plan: Plan, settings: Section, states: dict[str, State], *needs: Any, into: Path = MODELS, **more: object
+) -> dict:
     """Save the fitted states with all that scoring needs, and the scores they give to held-out normal frames.
 
     Args:
         settings: the detector's parameters; states: fold name -> state; needs: the loaded backbone, where the detector
-            takes one; more: small JSON values for ``meta.json``.
+            takes one; into: the folder of models; more: small JSON values for ``meta.json``.
 
     Returns:
         ``{"frames": n}``, the frames it was fitted on, for the record of costs.
@@ -72,8 +74,14 @@ def save(plan: Plan, settings: Section, states: dict[str, State], *needs: Any, *
         "versions": {name: metadata.version(name) for name in VERSIONS},
         **more,
     }
-    artifacts.save_state(MODELS / declared.name, states, meta, {"normal": _normal(normal)})
+    artifacts.save_state(into / declared.name, states, meta, {"normal": _normal(normal)})
     return {"frames": plan.frames}
+
+
+def copy(model: Path, to: Path) -> None:
+    """The files of ``model``, and nothing else that may lie beside them, in the new folder ``to``."""
+    states, meta, tables = artifacts.load_state(model)
+    artifacts.save_state(to, states, meta, tables)
 
 
 def scored(detector: Any, plan: Plan, rows: pd.DataFrame) -> Iterator[tuple[Clip, np.ndarray, np.ndarray | None]]:
@@ -124,7 +132,7 @@ class Fitted:
         from vad.features import backbones
 
         wanted = params.validate(self.meta["backbone"], backbones.Params, f"{self.name}: backbone")
-        backbone = backbones.load(wanted)
+        backbone = backbones.common(wanted)
         if backbone.digest != self.meta["backbone_digest"]:
             raise UserError(
                 f"{self.name} was fitted with other weights of {wanted.name} than those installed here: "

@@ -26,16 +26,19 @@ if TYPE_CHECKING:
 class Conse:
     """The encoder ``conse``; see :class:`vad.features.semantic.Encoder`. Each side is loaded when it is first used."""
 
-    def __init__(self, params: semantic.Params) -> None:
+    def __init__(self, params: semantic.Params, label_vectors: np.ndarray | None = None) -> None:
+        """``label_vectors`` (1000, D): those that :attr:`label_vectors` gave before, to do without sentences."""
         self.name = f"conse ({params.backbone}, MiniLM-L6)"
         self.dim = 384
         self._params, self._device = params, stage.device()
+        if label_vectors is not None:
+            self.label_vectors = label_vectors
 
     def encode_images(self, batch: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8 RGB -> (B, D) float32 unit rows, from the mean posterior over the views."""
         views = semantic.views(batch, self._params.crops)
         posterior = np.mean([self._posterior(view) for view in views], axis=0)  # (B, 1000)
-        return semantic.unit(combine(posterior, self._label_vectors, self._params.labels))
+        return semantic.unit(combine(posterior, self.label_vectors, self._params.labels))
 
     @property
     def whole_frames(self) -> backbones.Backbone | None:
@@ -45,7 +48,7 @@ class Conse:
     def of_logits(self, logits: torch.Tensor) -> np.ndarray:
         """(B, 1000) logits -> (B, D) float32 unit rows."""
         posterior = torch.softmax(logits.float(), dim=1).cpu().numpy()
-        return semantic.unit(combine(posterior, self._label_vectors, self._params.labels))
+        return semantic.unit(combine(posterior, self.label_vectors, self._params.labels))
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """T sentences -> (T, D) float32 unit rows."""
@@ -71,7 +74,8 @@ class Conse:
         return SentenceTransformer(str(get_model_path()), device=self._device, local_files_only=True)
 
     @cached_property
-    def _label_vectors(self) -> np.ndarray:
+    def label_vectors(self) -> np.ndarray:
+        """(1000, D) float32 unit rows."""
         return self.encode_texts(label_names())  # (1000, D)
 
 

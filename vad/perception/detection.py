@@ -122,6 +122,14 @@ def of(perception: Perception) -> Finder | Stored:
     return perception.once("objects", missing)
 
 
+def known(perception: Perception) -> "Finder | Stored | None":
+    """What finds the camera's objects, where something was put there."""
+    try:
+        return of(perception)
+    except UserError:
+        return None
+
+
 def give(perception: Perception, source: Finder | Stored) -> None:
     """Have the camera's streams take objects from ``source``."""
     perception.once("objects", lambda: source)

@@ -42,18 +42,18 @@ class Scene:
     def arrays(self) -> dict[str, np.ndarray]:
         """The scene as named arrays, to be kept."""
         return {
-            "background": self.background.image,
-            "noise": self.background.noise,
-            "coloured": np.array(self.background.coloured),
-            "size": self.size.line,
-            "passing": np.array(self.passing),
+            "background": np.ascontiguousarray(self.background.image),
+            "noise": np.ascontiguousarray(self.background.noise),
+            "coloured": np.array([self.background.coloured]),
+            "size": np.ascontiguousarray(self.size.line),
+            "passing": np.array([self.passing]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Scene":
         """What :meth:`arrays` made."""
-        empty = Background(arrays["background"], arrays["noise"], bool(arrays["coloured"]))
-        return cls(empty, ObjectSize(arrays["size"]), float(arrays["passing"]))
+        empty = Background(arrays["background"], arrays["noise"], bool(arrays["coloured"][0]))
+        return cls(empty, ObjectSize(arrays["size"]), float(arrays["passing"][0]))
 
 
 def by_scene(clips: Sequence[Clip]) -> dict[str, list[Clip]]:

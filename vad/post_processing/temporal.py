@@ -9,6 +9,7 @@ keeps its own score. Widths are in seconds, so that one setting carries across f
 Both functions see one clip at a time; nothing is ever smoothed across clips.
 """
 
+from collections import deque
 from typing import Literal
 
 import numpy as np
@@ -71,6 +72,36 @@ def causal(scores: np.ndarray, frames: np.ndarray, fps: float, params: Params) -
     else:
         past = np.exp(-np.arange(int(frames[-1] - frames[0]) + 1) / sigma)
     return _convolve(scores, frames, np.concatenate([np.zeros(len(past) - 1), past]))
+
+
+class Causal:
+    """:func:`causal` of scores that come one by one; what it remembers does not grow.
+
+    Args:
+        fps: frames per second by which frame numbers count.
+    """
+
+    def __init__(self, fps: float, params: Params) -> None:
+        self._params, self._sigma = params, params.sigma_seconds * fps
+        self._reach = int(TRUNCATE * self._sigma + 0.5)
+        self._past: deque[tuple[int, float]] = deque()
+        self._last, self._sum, self._weight = 0, 0.0, 0.0
+
+    def push(self, frame: int, score: float) -> float:
+        """The smoothed score of ``frame``; frame numbers ascend."""
+        if self._params.method == "none":
+            return float(score)
+        if self._params.causal == "exponential":
+            fade = np.exp(-(frame - self._last) / self._sigma)
+            self._sum, self._weight = self._sum * fade + score, self._weight * fade + 1.0
+            self._last = frame
+            return float(self._sum / self._weight)
+        self._past.append((frame, float(score)))
+        while self._past[0][0] < frame - self._reach:
+            self._past.popleft()
+        at, scores = np.array(self._past).T
+        weights = _gaussian(frame - at, self._sigma)
+        return float(weights @ scores / weights.sum())
 
 
 def _gaussian(distance: np.ndarray, sigma: float) -> np.ndarray:

@@ -1,0 +1,96 @@
+"""Put the fitted detectors into one folder that a camera or a file can be pointed at: data/bundle.
+
+In: what was fitted and scored, data/fused.parquet, data/fusion.json, data/scenes. Out: see vad.deploy.bundle.
+"""
+
+import logging
+from pathlib import Path
+
+from vad.data.frames import DATA, FrameStore
+from vad.data.packing import Params as Extraction
+from vad.deploy import bundle, card, export, sealed
+from vad.deploy.stream import FUSION
+from vad.detectors import fitted, registry
+from vad.features import encoders, semantic
+from vad.metrics import measures
+from vad.perception import detection
+from vad.pipeline import artifacts, params, stage
+from vad.pipeline.results import read_json, read_table
+from vad.post_processing import fused, fusion, temporal, thresholds
+from vad.protocol.fitting import Plan
+
+OUT = DATA / "bundle"
+
+
+def main() -> dict:
+    settings, common = params.section("bundle", export.Params), params.common()
+    store = FrameStore()
+    weights = {fold: own["weights"] for fold, own in read_json(DATA / "fusion.json")["chosen"].items()}
+    names = export.chosen(settings.detectors, weights)
+    table = fused.load(DATA / "fused.parquet")
+    tuning = params.section("thresholds", thresholds.Params)
+    decision = export.Decision(
+        tables={name: table[table["detector"] == name] for name in names},
+        fps=store.manifest.set_index("clip")["fps"].astype(float).to_dict(),
+        protocol=common.protocol,
+        fusing=params.section("fusion", fusion.Params),
+        tuning=tuning,
+        seed=common.seed,
+    )
+    with artifacts.replacing(OUT) as folder:
+        folder.mkdir()
+        for name in names:
+            export.save_model(name, folder / "models", Plan.of(registry.declared(name), store))
+        models = {name: fitted.load_fitted(folder / "models" / name).meta for name in names}
+        smoothing = params.section("temporal", temporal.Params)
+        normal = export.normal_scores(folder / "models", names, smoothing)
+        values = {name: own.to_numpy() for name, own in normal.items()}
+        values[FUSION] = export.fused_normal(normal, decision.weights)
+        artifacts.save_state(folder / "calibration", {"normal": values}, {})
+        described = _settings(settings, names, decision, smoothing)
+        _perception(folder, described)
+        artifacts.save_json(folder / "bundle.json", described.model_dump(mode="json"), digits=None)
+        evaluation = params.section("evaluation", measures.Params)
+        events = read_table(DATA / "events.csv")
+        facts = card.card(decision, events, evaluation, tuning.merge_seconds, models)
+        artifacts.save_json(folder / "card.json", facts)
+        card.write(folder, facts, common.protocol)
+        sealed.seal(folder)
+    logging.info("%s: %s", OUT, ", ".join(names))
+    return {"detectors": len(names)}
+
+
+def _settings(
+    settings: export.Params, names: list[str], decision: export.Decision, smoothing: temporal.Params
+) -> bundle.Settings:
+    reads = {source for name in names for source in registry.declared(name).reads}
+    overall, by_scene = decision.thresholds()
+    scenes = sorted(path.stem for path in (DATA / "scenes").glob("*.safetensors"))
+    return bundle.Settings(
+        format=bundle.FORMAT,
+        detectors=names,
+        scenes=scenes,
+        short_side=params.section("extract_frames", Extraction).short_side,
+        stride=settings.stride,
+        engine=settings.engine,
+        temporal=smoothing,
+        weights=decision.weights,
+        thresholds=overall,
+        scene_thresholds=by_scene,
+        objects=params.section("extract_objects", detection.Params) if "objects" in reads else None,
+        encoder=params.read_file()["encoder"] if "embeddings" in reads else None,
+    )
+
+
+def _perception(folder: Path, settings: bundle.Settings) -> None:
+    """What the detectors look through: scenes, and the vectors of the encoder's labels."""
+    if settings.objects is not None:
+        artifacts.save_state(folder / "scenes", artifacts.load_state(DATA / "scenes")[0], {})
+    if settings.encoder is not None:
+        encoder = encoders.load(params.section("encoder", semantic.Params))
+        if hasattr(encoder, "label_vectors"):
+            artifacts.save_state(folder / "encoder", {"labels": {"vectors": encoder.label_vectors}}, {})
+
+
+if __name__ == "__main__":
+    stage.run(main)

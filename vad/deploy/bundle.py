@@ -1,0 +1,162 @@
+"""A bundle: fitted detectors with all that turns frames of a camera into calibrated scores, in one folder of files.
+
+- ``bundle.json``: format, detectors, sizes, smoothing, weights, thresholds, scenes, engine; the fields of ``Settings``
+- ``models/<detector>/``: as ``vad.detectors.fitted`` saves them, with the one fit ``all``
+- ``scenes/``: each scene as ``vad.perception.scene`` knows it; where a detector looks at objects
+- ``calibration/``: by detector and ``fusion``, the held-out normal scores that calibrate
+- ``encoder/``: the vectors of the encoder's labels; where a detector looks at embeddings
+- ``<network>.onnx``: the networks, for engines other than PyTorch
+- ``card.json`` and ``card.md``: what it was fitted on and what to expect of it
+- ``SHA256SUMS``: of all of them
+"""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+
+from vad.data.packing import stored_size
+from vad.deploy import sample as samples
+from vad.deploy import sealed
+from vad.deploy.scorer import Calibration, CameraScorer
+from vad.deploy.stream import FUSION
+from vad.detectors import fitted, registry
+from vad.perception import detection, embedding
+from vad.perception.camera import Camera
+from vad.perception.scene import Scene
+from vad.perception.sight import Perception
+from vad.pipeline import artifacts, params
+from vad.pipeline.errors import UserError
+from vad.pipeline.params import Section
+from vad.post_processing import temporal
+
+FORMAT = 1
+Engine = Literal["torch", "onnxruntime", "openvino"]
+
+
+class Settings(Section):
+    """``bundle.json``.
+
+    Attributes:
+        stride: every so many-th frame is scored; short_side: to which larger frames are brought, pixels.
+        weights: of the detectors in the fusion; thresholds: by detector and ``fusion``, on the calibrated scale;
+        scene_thresholds: scene -> the same, where tuned per scene.
+        objects, encoder: the sections of params.yaml by which objects were found and frames embedded.
+    """
+
+    format: int
+    detectors: list[str] = pydantic.Field(min_length=1)
+    scenes: list[str]
+    short_side: int | None
+    stride: int = pydantic.Field(ge=1)
+    engine: Engine
+    temporal: temporal.Params
+    weights: dict[str, float]
+    thresholds: dict[str, float]
+    scene_thresholds: dict[str, dict[str, float]]
+    objects: detection.Params | None
+    encoder: dict | None
+
+
+class FittedBundle:
+    """See :class:`vad.deploy.stream.Bundle`; made by :func:`load`."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder, self.settings = folder, settings
+        self.detectors, self.scenes = settings.detectors, settings.scenes
+        self.thresholds, self.scene_thresholds = settings.thresholds, settings.scene_thresholds
+
+    @cached_property
+    def card(self) -> dict:
+        """``card.json``."""
+        return json.loads((self.folder / "card.json").read_text())
+
+    def open(self, camera: Camera, sample: list[np.ndarray] | None = None, stride: int | None = None) -> CameraScorer:
+        """See :meth:`vad.deploy.stream.Bundle.open`; ``stride`` in place of the bundle's own."""
+        short_side = self.settings.short_side
+        stored = Camera(camera.name, camera.scene, camera.fps, stored_size(*camera.size, short_side))
+        perception = Perception(stored)
+        if self.settings.objects is not None:
+            scene = self._scene(stored, sample)
+            detection.give(perception, detection.Finder(perception, scene, self.settings.objects))
+        if self._encoder is not None:
+            embedding.give(perception, embedding.Encoded(self._encoder, perception))
+        thresholds = {**self.thresholds, **self.scene_thresholds.get(camera.scene, {})}
+        return CameraScorer(
+            self._fitted, perception, camera, self.calibration, thresholds, short_side, stride or self.settings.stride
+        )
+
+    def _scene(self, camera: Camera, sample: list[np.ndarray] | None) -> Scene:
+        if camera.scene in self._known_scenes:
+            return self._known_scenes[camera.scene]
+        if sample is None:
+            raise UserError(
+                f"{camera.name}: the bundle does not know the scene '{camera.scene}' (it has "
+                f"{', '.join(self.scenes) or 'none'}): name one of these, or give a sample of the camera's normal video"
+            )
+        images = [_brought(image, camera.size) for image in sample]
+        return samples.learn(camera, images, self.settings.objects.height)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """How its scores are smoothed, calibrated and fused."""
+        return Calibration(
+            self.settings.temporal, _arrays(self.folder / "calibration")["normal"], self.settings.weights
+        )
+
+    @cached_property
+    def _known_scenes(self) -> dict[str, Scene]:
+        return {scene: Scene.from_arrays(arrays) for scene, arrays in _arrays(self.folder / "scenes").items()}
+
+    @cached_property
+    def _fitted(self) -> dict[str, Any]:
+        return {name: fitted.load_fitted(self.folder / "models" / name).detector() for name in self.detectors}
+
+    @cached_property
+    def _encoder(self) -> Any:
+        if self.settings.encoder is None:
+            return None
+        from vad.features import encoders, semantic
+
+        wanted = params.validate(self.settings.encoder, semantic.Params, f"{self.folder}: encoder")
+        if wanted.name != "conse":
+            return encoders.load(wanted)
+        from vad.features.conse import Conse
+
+        return Conse(wanted, _arrays(self.folder / "encoder")["labels"]["vectors"])
+
+
+def load(folder: Path | str, engine: Engine | None = None) -> FittedBundle:
+    """The bundle in ``folder``.
+
+    Args:
+        engine: which runs the networks; None: the one that the bundle names.
+
+    Raises:
+        UserError: a file was changed, added or lost, the format is another, or something it needs is not installed.
+    """
+    folder = Path(folder)
+    sealed.check(folder)
+    values = json.loads((folder / "bundle.json").read_text())
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        found = values.get("format") if isinstance(values, dict) else None
+        raise UserError(f"{folder} has bundle format {found}, this version reads {FORMAT}: export it again")
+    settings = params.validate(values, Settings, f"{folder / 'bundle.json'}")
+    for name in settings.detectors:
+        registry.declared(name)
+    if missing := {*settings.detectors, FUSION} - settings.thresholds.keys():
+        raise UserError(f"{folder} has no threshold of {', '.join(sorted(missing))}: export it again")
+    return FittedBundle(folder, settings.model_copy(update={"engine": engine}) if engine else settings)
+
+
+def _arrays(folder: Path) -> artifacts.States:
+    return artifacts.load_state(folder)[0]
+
+
+def _brought(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    import cv2
+
+    return image if image.shape[1::-1] == size else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
