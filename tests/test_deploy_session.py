@@ -1,5 +1,7 @@
 """A camera at work: frames in, alarms out, the scorer begun anew where it must be; files scored whole."""
 
+from typing import ClassVar
+
 import av
 import cv2
 import numpy as np
@@ -99,7 +101,7 @@ def test_another_size_begins_anew_and_an_alarm_does_not_outlast_the_picture():
 
 def test_a_scene_that_nobody_fitted_is_learnt_first():
     class Picky(FlashBundle):
-        samples: list = []
+        samples: ClassVar[list] = []
 
         def open(self, camera, sample=None):
             if sample is None:
@@ -148,7 +150,7 @@ def test_cameras_have_settings_of_their_own(tmp_path):
     assert (gate.name, gate.address, own.threshold, own.merge_seconds) == ("gate", "rtsp://h/1", 0.9, 7)
     assert (yard.kind, other.threshold, other.scene) == ("device", 0.5, "02")
     file.write_text("cameras:\n  gate: {source: 'rtsp://h/1', treshold: 0.9}\n")
-    with pytest.raises(UserError, match="gate.treshold is not a parameter"):
+    with pytest.raises(UserError, match=r"gate\.treshold is not a parameter"):
         cameras(file, Settings())
 
 

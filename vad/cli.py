@@ -82,10 +82,10 @@ def score(
 ) -> None:
     """Score files and folders of pictures, every frame, as fast as it goes."""
     with _one_line_errors(quiet):
-        from vad.deploy.settings import Settings
+        from vad.deploy.settings import from_flags
         from vad.deploy.sinks.chosen import chosen
 
-        settings = Settings(
+        settings = from_flags(
             scene=scene,
             detector=detector,
             threshold=threshold,
@@ -170,12 +170,12 @@ def watch(
 ) -> None:
     """Watch cameras, several in one process, until interrupted: an alarm per event, clips, messages, figures."""
     with _one_line_errors(quiet):
-        from vad.deploy.settings import Settings
+        from vad.deploy.settings import from_flags
         from vad.deploy.sinks.chosen import chosen
         from vad.deploy.sources.live import Patience
         from vad.deploy.watch import Options
 
-        settings = Settings(
+        settings = from_flags(
             scene=scene,
             detector=detector,
             threshold=threshold,
@@ -275,12 +275,15 @@ def _one_line_errors(quiet: bool) -> Iterator[None]:
     except UserError as error:
         print(f"vad: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # whoever read our output has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        print(f"vad: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         print("vad: interrupted", file=sys.stderr)
         raise typer.Exit(130) from None
-    except BrokenPipeError:  # whoever read our output has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
 
 
 if __name__ == "__main__":

@@ -51,6 +51,15 @@ class Settings(Section):
         return name
 
 
+def from_flags(**values: object) -> Settings:
+    """Settings out of the command line's flags.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+    return validate(values, Settings, "flag")
+
+
 class _Entry(Settings):
     source: str
 
