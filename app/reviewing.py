@@ -8,19 +8,22 @@ have labels of their own, which are never touched.
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from vad.data import layouts
+from vad.data import annotations, layouts
+from vad.data.tables import Names
 from vad.metrics.alarms import Footage, spans
 from vad.pipeline import artifacts, params
 from vad.pipeline.errors import UserError
 
 HEADER = ["clip", "start", "end"]
 ANSWERS = ("yes", "no", "skip")
+Stretch = tuple[str, int, int]  # clip, first and last frame (0-based, inclusive)
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,10 @@ class Alarm:
     peak: int
     score: float
 
-    def overlaps(self, clip: str, first: int, last: int) -> bool:
-        return self.clip == clip and self.first <= last and first <= self.last
-
 
 @dataclass(frozen=True)
 class Answer:
-    """What somebody said of frames ``first`` to ``last`` of a clip: yes (abnormal), no or skip."""
+    """What somebody said of frames ``first`` to ``last`` of a video: yes (abnormal), no or skip."""
 
     clip: str
     first: int
@@ -55,12 +55,19 @@ class Files:
 
     Attributes:
         labels: the data set's labels.csv; log: all answers.
-        stems: the clip's name in the data set by its name in the project.
+        videos: file of each test video, as labels.csv may call it, by its name there.
+        parts: clip of the project -> (name of its video, the clip's first frame in it).
     """
 
     labels: Path
     log: Path
-    stems: dict[str, str]
+    videos: dict[str, str]
+    parts: dict[str, tuple[str, int]]
+
+    def stretch(self, clip: str, first: int, last: int) -> Stretch:
+        """Frames of a clip of the project as frames of its video: what a video's interruptions cut into several."""
+        name, start = self.parts[clip]
+        return name, start + first, start + last
 
 
 def alarms(rows: pd.DataFrame, fps: dict[str, float], level: float, merge_seconds: float) -> list[Alarm]:
@@ -94,27 +101,31 @@ def files(root: Path, manifest: pd.DataFrame) -> Files | None:
             f"data/ was made from another data set than data.root = {section.root}, which has no {lost[0]}: "
             f"run 'dvc repro' in {root} first"
         )
-    stems = {row.clip: Path(row.source).stem for row in test.itertuples()}
-    return Files(folder / "labels.csv", root / "reviews" / f"{folder.resolve().name}.csv", stems)
+    inside = {row.clip: PurePosixPath(row.source).relative_to("test") for row in test.itertuples()}
+    start = test.set_index("clip")["first_frame"] if "first_frame" in test else dict.fromkeys(test["clip"], 0)
+    parts = {clip: (path.with_suffix("").as_posix(), int(start[clip])) for clip, path in inside.items()}
+    videos = {path.with_suffix("").as_posix(): path.as_posix() for path in inside.values()}
+    return Files(folder / "labels.csv", root / "reviews" / f"{folder.resolve().name}.csv", videos, parts)
 
 
-def unanswered(found: list[Alarm], given: list[Answer], labelled: list[tuple[str, int, int]]) -> list[Alarm]:
-    """The alarms that touch no labelled stretch (clip, first, last) and nothing that was answered."""
-    seen = [*labelled, *((answer.clip, answer.first, answer.last) for answer in given)]
-    return [alarm for alarm in found if not any(alarm.overlaps(*stretch) for stretch in seen)]
+def unanswered(found: Iterable[Alarm], seen: Iterable[Stretch], own: Files | None) -> list[Alarm]:
+    """The alarms that touch nothing that was ``seen``: labelled, or answered before."""
+    seen = list(seen)
+    waiting = []
+    for alarm in found:
+        span = (alarm.clip, alarm.first, alarm.last)
+        clip, first, last = span if own is None else own.stretch(*span)
+        if not any(clip == other and first <= b and a <= last for other, a, b in seen):
+            waiting.append(alarm)
+    return waiting
 
 
-def labelled(own: Files) -> list[tuple[str, int, int]]:
-    """The abnormal stretches that labels.csv lists: (clip by its name in the project, first, last)."""
-    names = {stem: clip for clip, stem in own.stems.items()}
-    header, rows = _read(own.labels)
-    stretches = []
-    for line, row in enumerate(rows, start=2):
-        name, first, last = (row[header.index(column)].strip() for column in HEADER)
-        if not (first.isdigit() and last.isdigit()):
-            raise UserError(f"{own.labels}, line {line}: frame numbers must be whole numbers; correct it")
-        stretches.append((names.get(name, names.get(Path(name).stem, name)), int(first), int(last)))
-    return stretches
+def labelled(own: Files) -> list[Stretch]:
+    """The abnormal stretches that labels.csv lists."""
+    if not own.labels.exists():
+        return []
+    found = annotations.labels_csv(own.labels, Names(own.videos))
+    return [(video, *span) for video, intervals in found.items() for span in intervals.spans]
 
 
 def answers(own: Files) -> list[Answer]:
@@ -131,9 +142,10 @@ def answers(own: Files) -> list[Answer]:
 def give(own: Files, answer: Answer) -> None:
     """Keep an answer; a "yes" becomes a row of labels.csv, whose other rows stay as they are."""
     if answer.answer == "yes":
+        labelled(own)  # a file with mistakes in it is not written to
         header, rows = _read(own.labels)
-        values = dict(zip(HEADER, (own.stems[answer.clip], str(answer.first), str(answer.last)), strict=True))
-        _write(own.labels, header, [*rows, [values.get(name, "") for name in header]])
+        values = dict(zip(HEADER, _row(answer), strict=True))
+        _write(own.labels, [*rows, [values.get(name, "") for name in header]])
     _log(own.log, [*answers(own), answer])
 
 
@@ -143,46 +155,37 @@ def take_back(own: Files) -> Answer | None:
     if not given:
         return None
     last = given[-1]
-    if last.answer == "yes":
+    if last.answer == "yes" and own.labels.exists():
         header, rows = _read(own.labels)
-        wanted = [own.stems.get(last.clip, last.clip), str(last.first), str(last.last)]
-        at = [place for place, row in enumerate(rows) if [row[header.index(name)] for name in HEADER] == wanted]
-        _write(own.labels, header, [row for place, row in enumerate(rows) if place not in at[-1:]])
+        places = [header.index(name) for name in HEADER]
+        same = [
+            at for at, row in enumerate(rows[1:], start=1) if [row[place].strip() for place in places] == _row(last)
+        ]
+        _write(own.labels, [row for at, row in enumerate(rows) if at not in same[-1:]])
     _log(own.log, given[:-1])
     return last
 
 
+def _row(answer: Answer) -> list[str]:
+    return [answer.clip, str(answer.first), str(answer.last)]
+
+
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of labels.csv; a file that is not there has no rows."""
+    """The column names of labels.csv, and all its rows as they are, the header first."""
     if not path.exists():
-        return HEADER, []
+        return HEADER, [HEADER]
     rows = [row for row in csv.reader(io.StringIO(path.read_text("utf-8-sig")), skipinitialspace=True) if any(row)]
-    header = [name.strip().lower() for name in rows[0]] if rows else HEADER
-    if not set(HEADER) <= set(header) or any(len(row) != len(header) for row in rows):
-        raise UserError(f"{path}: every row must have as many fields as the header, {','.join(HEADER)}; correct it")
-    return header, rows[1:]
+    return [name.strip().lower().replace(" ", "_") for name in rows[0]], rows
 
 
-def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
-    with _writable(path), artifacts.replacing(path) as temporary, open(temporary, "w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+def _write(path: Path, rows: list[list[str]]) -> None:
+    try:
+        with artifacts.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+    except OSError as error:
+        raise UserError(f"the answer was not kept: {path} cannot be written ({error.strerror})") from None
 
 
 def _log(path: Path, given: list[Answer]) -> None:
     columns = [field.name for field in fields(Answer)]
-    with _writable(path):
-        artifacts.save_table(path, pd.DataFrame([asdict(answer) for answer in given], columns=columns))
-
-
-class _writable:
-    """What the file system refuses becomes one line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, OSError):
-            raise UserError(f"the answer was not kept: {self.path} cannot be written ({error.strerror})") from None
+    _write(path, [columns, *([str(value) for value in asdict(answer).values()] for answer in given)])

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
+import pandas as pd
 import pytest
+import yaml
 
 from tests import example_run
 from vad.detectors.titles import title
@@ -20,7 +22,10 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
 ROOT = Path(__file__).parents[1]
 DETECTORS = ["padim", "motion", "prototypes", "fusion"]
-PAGES = {"": "Compare detectors", "clip": "A clip", "threshold": "Threshold", "experiments": "Experiments"}
+PAGES = {
+    "": "Compare detectors", "clip": "A clip", "threshold": "Threshold", "experiments": "Experiments",
+    "review": "Review",
+}  # fmt: skip
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -32,7 +37,22 @@ def project(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("project")
     example_run.build(root, DETECTORS, test_clips=6)
     example_run.measure(root)
+    make_it_somebody_s_own(root)
     return root
+
+
+def make_it_somebody_s_own(root: Path) -> None:
+    """The run as one of the user's own folder of videos, without a label so far."""
+    manifest = pd.read_csv(root / "data/manifest.csv", dtype={"clip": str, "scene": str})
+    manifest["source"] = manifest["split"] + "/" + manifest["clip"] + ".mp4"
+    manifest.to_csv(root / "data/manifest.csv", index=False)
+    for source in manifest["source"]:
+        (root / "mine" / source).parent.mkdir(parents=True, exist_ok=True)
+        (root / "mine" / source).touch()
+    (root / "mine/labels.csv").write_text("clip,start,end\n")
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["data"]["root"] = "mine"
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def serve(project: Path):
@@ -156,6 +176,27 @@ def test_a_click_on_the_timeline_jumps_there(page, address):
     page.locator(".player .forward").click()
     video.evaluate("video => new Promise(done => video.seeking ? video.onseeked = done : done())")
     assert video.evaluate("video => video.currentTime") == pytest.approx(1.65, abs=0.05)
+
+
+def test_keys_answer_and_labels_are_written(page, address, project):
+    labels = project / "mine/labels.csv"
+    visit(page, address, "review")
+    answered = page.get_by_test_id("stCaptionContainer").filter(has_text="Answered:")
+    answered.get_by_text("0 yes, 0 no, 0 skipped").wait_for()
+    page.keyboard.press("n")
+    answered.get_by_text("0 yes, 1 no, 0 skipped").wait_for()
+    assert labels.read_text() == "clip,start,end\n"
+    page.keyboard.press("s")
+    answered.get_by_text("0 yes, 1 no, 1 skipped").wait_for()
+    page.keyboard.press("y")
+    answered.get_by_text("1 yes, 1 no, 1 skipped").wait_for()
+    (row,) = pd.read_csv(labels, dtype={"clip": str}).itertuples(index=False)
+    truth = pd.read_parquet(project / "data/frames.parquet").query("clip == @row.clip")
+    assert 0 <= row.start <= row.end < len(truth)
+    assert len(pd.read_csv(project / "reviews/mine.csv")) == 3
+    page.keyboard.press("b")
+    answered.get_by_text("0 yes, 1 no, 1 skipped").wait_for()
+    assert labels.read_text() == "clip,start,end\n"
 
 
 def test_experiments_outside_git_say_what_to_run(page, address):

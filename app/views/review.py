@@ -36,14 +36,16 @@ level = right.slider(
 found = reviewing.alarms(
     table[table["detector"] == detector], cached.fps(project), level, cached.json(project.thresholds)["merge_seconds"]
 )
-waiting = reviewing.unanswered(found, given, labelled)
+seen = [*labelled, *((said.clip, said.first, said.last) for said in given)]
+waiting = reviewing.unanswered(found, seen, own)
 
 
-def answer(alarm: Alarm, text: str, span: str) -> None:
+def answer(alarm: Alarm, text: str, slider: str) -> None:
     clip = clips[alarm.clip]
-    first, last = st.session_state.get(span) or (alarm.first / clip.fps, alarm.last / clip.fps)
+    first, last = st.session_state.get(slider) or (alarm.first / clip.fps, alarm.last / clip.fps)
     exact = (alarm.first, alarm.last) if text != "yes" else (round(first * clip.fps), round(last * clip.fps))
-    said = Answer(alarm.clip, *exact, text, detector, alarm.score)
+    span = (alarm.clip, *exact)
+    said = Answer(*(span if own is None else own.stretch(*span)), text, detector, alarm.score)
     if own is None:
         practice.append(said)
     else:
