@@ -2,7 +2,9 @@
 #             make demo ONLY="padim motion": with these detectors alone, as an experiment
 # make test   the tests        make lint   ruff        make benchmark   frames per second and memory
 # make app    the results in a browser: http://localhost:8501
-.PHONY: demo test lint benchmark app setup tex clean
+# make verify every output against its checksum     make mend   deletes what is damaged
+# make faults a small run whose stages are killed and whose files are damaged: half an hour
+.PHONY: demo test lint benchmark app verify mend faults setup tex clean
 PYTHON ?= python3
 BIN := .venv/bin
 # The stages run as 'python -m stages.<name>': the environment's python must come first.
@@ -33,6 +35,15 @@ benchmark: setup
 
 app: setup
 	$(BIN)/python -m app
+
+verify: setup
+	$(BIN)/python -m stages.verify
+
+mend: setup
+	$(BIN)/python -m stages.verify --mend
+
+faults: setup
+	$(BIN)/python -m tests.faults
 
 setup: .venv/ready
 .venv/ready: requirements.txt

@@ -6,6 +6,7 @@ from vad.pipeline import params, stage
 from vad.protocol.fitting import Plan
 
 
+@fitted.or_stands_aside("padim")
 def main() -> dict:
     plan = Plan.of(registry.declared("padim"))
     if reason := plan.why_not():

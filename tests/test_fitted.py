@@ -15,7 +15,7 @@ from vad.data.frames import FrameStore
 from vad.detectors import registry
 from vad.detectors.fitted import load_fitted, scored
 from vad.pipeline import results
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit, UserError
 from vad.protocol.fitting import Plan, why_not
 from vad.protocol.folds import select
 from vad.visualization import panels
@@ -46,6 +46,21 @@ def fit() -> dict:
     from stages import fit_motion
 
     return fit_motion.main()
+
+
+def test_a_detector_that_cannot_be_fitted_stands_aside_with_its_reason(store, monkeypatch, caplog):
+    from stages import fit_motion, score
+
+    def refuse(*_):
+        raise CannotFit("no clip is long enough")
+
+    monkeypatch.setattr(fit_motion.motion, "fit", refuse)
+    with caplog.at_level("INFO"):
+        assert fit_motion.main() == {"frames": 0}
+        assert score.main("motion") == {"frames": 0}
+    assert results.why_skipped("motion") == "no clip is long enough"
+    assert "motion does not run: no clip is long enough" in caplog.text
+    assert list(Path("data/maps/motion").iterdir()) == []
 
 
 def test_clips_without_pixels_are_passed_over(store: FrameStore) -> None:

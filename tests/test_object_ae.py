@@ -8,6 +8,7 @@ from tests import moving_squares as squares
 from vad.detectors import object_ae
 from vad.perception import detection
 from vad.perception.scene import Scene
+from vad.pipeline.errors import CannotFit
 
 PARAMS = object_ae.Params(
     crop=16, channels=4, offset=3, steps=5, learning_rate=0.001, clusters=3, regularisation=0.01, max_objects=100
@@ -52,5 +53,6 @@ def test_fit_repeats_and_scores_every_frame(clip):
     assert np.isfinite(maps).all()
 
 
-def test_too_few_objects_give_an_empty_state():
-    assert object_ae.fit([], PARAMS, seed=0) == {}
+def test_too_few_objects_cannot_be_fitted():
+    with pytest.raises(CannotFit, match=r"0 objects in the training frames do not make \d+ clusters"):
+        object_ae.fit([], PARAMS, seed=0)

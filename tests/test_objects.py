@@ -9,6 +9,7 @@ from vad.detectors import objects
 from vad.perception import detection
 from vad.perception.feeding import camera_of
 from vad.perception.scene import Scene
+from vad.pipeline.errors import CannotFit
 
 FOUND = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=500)
 
@@ -61,11 +62,9 @@ def test_surprises_of_the_attributes_add_up(scene_and_clips):
     assert detector.score(clips[0])[0][10] == pytest.approx(expected, rel=1e-5)
 
 
-def test_without_training_objects_everything_scores_the_minimum(tmp_path, scene_and_clips):
-    _, clips = scene_and_clips
-    settings = params("speed")
-    assert objects.fit([], settings, 0, Colours()) == {}
-    assert objects.Detector({}, settings, Colours()).score(clips[0])[0].max() == 0
+def test_without_training_objects_it_cannot_be_fitted():
+    with pytest.raises(CannotFit, match="nothing moves in the training frames"):
+        objects.fit([], params("speed"), 0, Colours())
 
 
 def test_nearest_is_the_mean_distance_to_the_nearest_three():

@@ -6,7 +6,7 @@ from scipy.spatial.distance import mahalanobis
 from vad.data.frames import Clip, ClipWriter
 from vad.detectors import padim
 from vad.features.backbones import Backbone
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 
 
 def params(**changes) -> padim.Params:
@@ -129,5 +129,5 @@ def test_each_scene_has_its_own_gaussian_and_a_new_scene_the_pooled_one(tmp_path
 
 
 def test_nothing_to_fit_on_is_one_line(backbone):
-    with pytest.raises(UserError, match="padim: 0 normal frames"):
+    with pytest.raises(CannotFit, match="two normal frames, there are 0"):
         padim.fit([], params(), 0, backbone)

@@ -15,7 +15,7 @@ from vad.detectors.stae.errors import Errors, energy, floors, unexplained
 from vad.detectors.stae.network import WINDOW, Network, horizon_weights, loss
 from vad.detectors.stae.windows import CONTRAST, SPAN, Film, Windows, film
 from vad.pipeline import params as parameters
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 
 PARAMS = parameters.validate(
     {
@@ -194,7 +194,7 @@ def test_training_stops_when_the_holdout_no_longer_gains(tmp_path, monkeypatch, 
 
 
 def test_clips_that_are_all_too_short_are_an_error(tmp_path):
-    with pytest.raises(UserError, match=r"no training clip has 32 frames"):
+    with pytest.raises(CannotFit, match=r"no training clip is .* s long \(32 frames"):
         stae.fit([make_clip(tmp_path, "01_001", frames=20)], PARAMS, 0)
 
 

@@ -11,7 +11,7 @@ from vad.data import track_files
 from vad.data.frames import Clip
 from vad.detectors import tracks
 from vad.pipeline import params as parameters
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 
 REAL_PARAMS = {"components": 16, "boxes": 40000, "scene_boxes": 5000}
 PARAMS = parameters.validate(
@@ -128,7 +128,7 @@ def test_only_permitted_frames_are_learned_from():
 
 
 def test_clips_without_boxes_are_an_error_when_fitting_and_zero_when_scoring(state):
-    with pytest.raises(UserError, match="no person boxes"):
+    with pytest.raises(CannotFit, match="no person boxes"):
         tracks.fit([clip("empty", None)], PARAMS, 0)
     scores, maps = tracks.Detector(state, PARAMS).score(clip("empty", None))
     assert not scores.any()

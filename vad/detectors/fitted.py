@@ -7,9 +7,9 @@ the backbone's weights, scenes, frames, versions; or why it stood aside (``skipp
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from vad.data.frames import Clip
 from vad.detectors import registry
 from vad.pipeline import artifacts, params
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit, UserError
 from vad.pipeline.params import Section
 from vad.pipeline.results import MODELS
 from vad.protocol.fitting import Plan
@@ -35,6 +35,7 @@ MADE_BY = {"objects": ["extract_objects"], "tracks": ["extract_objects", "link_t
 VERSIONS = ("torch", "numpy", "scikit-learn", "opencv-python-headless")
 
 State = dict[str, np.ndarray]
+Main = Callable[[], dict]
 
 
 def stand_aside(plan: Plan, reason: str) -> dict:
@@ -42,6 +43,22 @@ def stand_aside(plan: Plan, reason: str) -> dict:
     log.info("%s does not run: %s", plan.declared.name, reason)
     artifacts.save_state(MODELS / plan.declared.name, {}, {"skipped": reason}, {"normal": _normal([])})
     return {"frames": 0}
+
+
+def or_stands_aside(name: str) -> Callable[[Main], Main]:
+    """Decorates the stage that fits detector ``name``: where this data cannot be fitted, that is the reason saved."""
+
+    def decorate(main: Main) -> Main:
+        @wraps(main)
+        def attempt() -> dict:
+            try:
+                return main()
+            except CannotFit as error:
+                return stand_aside(Plan.of(registry.declared(name)), str(error))
+
+        return attempt
+
+    return decorate
 
 
 def save(

@@ -20,7 +20,7 @@ from vad.features import backbones
 from vad.features.backbones import Backbone
 from vad.perception.passes import LOGITS, Pass
 from vad.perception.sight import Perception, Sight
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 TITLE = "Grad-CAM/SSIM"
@@ -90,7 +90,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     """Mean maps of ``clips``' frames: ``global`` and ``scene/<scene>``, each (grid, grid)."""
     total = sum(len(clip.frames) for clip in clips)
     if not total:
-        raise UserError("gradcam: no normal frame for the reference map; raise the sample's size or add training clips")
+        raise CannotFit("no normal frame for the reference map: add training clips")
     sums: dict[str, torch.Tensor] = {}
     counts: dict[str, int] = {}
     with tqdm(total=total, desc="reference cams", unit="frame") as bar:

@@ -29,6 +29,7 @@ from vad.detectors.streaming import Judged
 from vad.perception import detection
 from vad.perception.sight import Perception, Sight
 from vad.pipeline import stage
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 TITLE = "Object autoencoder"
@@ -61,7 +62,10 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
 
     Returns:
         ``encoder<view>.*`` tensors; ``mean`` and ``deviation`` (D,) of the codes; ``weights`` (K, D) and ``bias`` (K,)
-        of the classifiers; ``least``: the lowest training score. Empty with fewer training objects than clusters.
+        of the classifiers; ``least``: the lowest training score.
+
+    Raises:
+        CannotFit: there are no more training objects than clusters.
     """
     found = [(clip, table) for clip in clips if len(table := detection.objects_of(clip))]
     step = -(-sum(len(table) for _, table in found) // params.max_objects)
@@ -75,7 +79,10 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
         ]
     )
     if len(crops) <= params.clusters:
-        return {}
+        raise CannotFit(
+            f"{len(crops)} objects in the training frames do not make {params.clusters} clusters: "
+            "add training clips, or lower object_ae.clusters"
+        )
     encoders = [_train(crops[:, view : view + 1], params, seed, view) for view in range(VIEWS)]
     codes = encode(encoders, crops)
     mean, deviation = codes.mean(axis=0), np.maximum(codes.std(axis=0), 1e-3)
@@ -213,9 +220,9 @@ class Detector:
         return Stream(perception, self._params, self.abnormality)
 
     def abnormality(self, crops: np.ndarray) -> np.ndarray:
-        """(N, VIEWS, S, S) uint8, see :func:`views`, -> (N,) float32 scores; 0 where nothing was fitted."""
-        if not len(crops) or not self._state:
-            return np.zeros(len(crops), np.float32)
+        """(N, VIEWS, S, S) uint8, see :func:`views`, -> (N,) float32 scores."""
+        if not len(crops):
+            return np.zeros(0, np.float32)
         codes = (encode(self._encoders, crops) - self._state["mean"]) / self._state["deviation"]
         scores = abnormality(codes, self._state["weights"], self._state["bias"]) - self._state["least"]
         return np.maximum(scores, 0)

@@ -31,6 +31,7 @@ from vad.perception.feeding import camera_of
 from vad.perception.foreground import USUAL_SIZE, ObjectSize
 from vad.perception.sight import Perception
 from vad.perception.speed import MOVING, USUAL_SPEED, speed_by_position
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 TITLE = "Objects"
@@ -65,7 +66,7 @@ class Params(Section):
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) -> dict[str, np.ndarray]:
-    """The attributes' densities and their tails on held-out objects; empty where no training frame has an object.
+    """The attributes' densities and their tails on held-out objects.
 
     Returns:
         ``speed.<scene>`` (2, rows, columns); ``place.<scene>`` (P, 2); ``shape.*`` of the mixture; ``appearance``
@@ -73,7 +74,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     """
     found = [(clip, table) for clip in clips if len(table := detection.objects_of(clip))]
     if not found:
-        return {}
+        raise CannotFit("nothing moves in the training frames, so that there is no object to learn from")
     calibrating = found[HELD_OUT - 1 :: HELD_OUT] or found
     fitting = [pair for i, pair in enumerate(found) if i % HELD_OUT != HELD_OUT - 1]
     state = _speeds(fitting) | _places(fitting)

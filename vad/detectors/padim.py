@@ -23,7 +23,7 @@ from vad.features import backbones
 from vad.features.backbones import Backbone
 from vad.perception.passes import Pass
 from vad.perception.sight import Perception, Sight
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     """
     total = sum(len(clip.frames) for clip in clips)
     if total < 2:
-        raise UserError(f"padim: {total} normal frames to fit on; raise sampling sizes or add training clips")
+        raise CannotFit(f"a Gaussian needs two normal frames, there are {total}: add training clips")
     blank = backbone.preprocess(np.zeros((1, 8, 8, 3), dtype=np.uint8))
     channels = sum(layer.shape[1] for layer in backbone.features(blank, params.layers))
     reduced = reduction(channels, params, seed)

@@ -20,7 +20,7 @@ from vad.features import backbones
 from vad.features.backbones import Backbone
 from vad.perception.passes import Pass
 from vad.perception.sight import Perception, Sight
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 TITLE = "SPADE"
@@ -69,7 +69,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     clips = sorted((clip for clip in clips if len(clip.frames)), key=lambda clip: clip.scene)
     total = sum(len(clip.frames) for clip in clips)
     if not total:
-        raise UserError("spade: no normal frame to fit on; raise the sample's size or add training clips")
+        raise CannotFit("no normal frame to fit on: add training clips")
     kept = np.linspace(0, total - 1, min(params.gallery, total)).round().astype(np.int64)
     pooled, gallery, seen = [], [], 0
     with tqdm(total=total, desc="fit spade", unit="frame") as bar:

@@ -29,7 +29,7 @@ from vad.data.frames import Clip
 from vad.detectors.density.mixture import Mixture
 from vad.detectors.density.tails import PlaceTails
 from vad.perception.trajectories import Trajectories, densify
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
@@ -65,14 +65,12 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     """Both densities, their tails on held-out training clips, and their weights.
 
     Raises:
-        UserError: the training clips hold no boxes.
+        CannotFit: the training clips hold no boxes.
     """
     boxes = [_boxes(clip, params) for clip in clips]
     boxes = [b for b in boxes if len(b["frames"])]
     if not boxes:
-        raise UserError(
-            "tracks: the training clips hold no person boxes; see data/README.md for the formats of track files"
-        )
+        raise CannotFit("the training clips hold no person boxes")
     state = _fit_densities(boxes, params, seed)
     halves = _halves([b["scene"] for b in boxes])
     judged: list[tuple[dict, dict[str, np.ndarray]]] = []  # boxes, and their likelihoods by a density that saw others

@@ -23,7 +23,7 @@ from vad.detectors.stae.network import WINDOW, Network
 from vad.detectors.stae.training import Training, key
 from vad.detectors.stae.windows import SPAN, Film, Windows, film, films
 from vad.pipeline import stage
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
@@ -58,12 +58,13 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     """Train on the clips' permitted frames and calibrate on those held out of the training.
 
     Raises:
-        UserError: no clip is long enough for one window.
+        CannotFit: no clip is long enough for one window.
     """
     made = films(clips, params.step_seconds, params.max_frames)
     if not made:
-        raise UserError(
-            f"stae: no training clip has {SPAN} frames {params.step_seconds} s apart; lower stae.step_seconds"
+        raise CannotFit(
+            f"no training clip is {SPAN * params.step_seconds:.1f} s long ({SPAN} frames, {params.step_seconds} s "
+            "apart): give longer clips, or lower stae.step_seconds"
         )
     held = made[params.holdout_every - 1 :: params.holdout_every] or made[-1:]
     learned = [one for one in made if not any(one is other for other in held)] or made

@@ -1,0 +1,19 @@
+"""``make faults``: a small run in a folder of its own: stages killed, artifacts damaged, everything verified."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="vad-faults-") as scratch:
+        folder = Path(scratch).resolve() / "project"
+        killed = subprocess.call([sys.executable, "-u", "-m", "tests.faults.kill", str(folder), *sys.argv[1:]])
+        flipped = subprocess.call([sys.executable, "-u", "-m", "tests.faults.flips", str(folder)])
+        verified = subprocess.call([sys.executable, "-m", "stages.verify"], cwd=folder)
+    return killed or flipped or verified
+
+
+if __name__ == "__main__":
+    sys.exit(main())

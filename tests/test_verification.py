@@ -1,0 +1,89 @@
+"""``make verify`` finds every file that is not what DVC recorded, in workspace and cache, and nothing else."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import verify
+from vad.pipeline import verification
+from vad.pipeline.errors import UserError
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def keep(content: bytes, suffix: str = "") -> Path:
+    """Put an object into the cache."""
+    digest = md5(content)
+    path = Path("cache/files/md5") / digest[:2] / f"{digest[2:]}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run of two outputs, a file and a folder, hard-linked to the cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verify, "cache_folder", lambda: Path("cache"))
+    monkeypatch.setattr("sys.argv", ["verify"])
+    Path("data/maps").mkdir(parents=True)
+    os.link(keep(b"fused"), "data/fused.parquet")
+    os.link(keep(b"one"), "data/maps/01.npz")
+    os.link(keep(b"two"), "data/maps/02.npz")
+    listing = [{"md5": md5(c), "relpath": n} for n, c in (("01.npz", b"one"), ("02.npz", b"two"))]
+    content = json.dumps(listing, sort_keys=True).encode()
+    keep(content, ".dir")
+    outs = [{"path": "data/fused.parquet", "md5": md5(b"fused")}, {"path": "data/maps", "md5": md5(content) + ".dir"}]
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"fuse": {"outs": outs}}}))
+
+
+def found() -> list[str]:
+    return [str(p) for p in (*verification.of_workspace(Path("cache")), *verify.damaged(Path("cache")))]
+
+
+def test_a_sound_run_has_no_problem(run, caplog):
+    with caplog.at_level("INFO"):
+        verify.main()
+    assert "everything is as it was made" in caplog.text
+
+
+def test_what_is_not_there_at_all_is_no_problem(run):
+    Path("data/fused.parquet").unlink()
+    assert found() == []
+
+
+def test_a_damaged_hard_link_is_found_on_both_sides_and_mended(run, monkeypatch):
+    with open("data/maps/01.npz", "r+b") as file:
+        file.write(b"e")
+    assert found() == ["data/maps/01.npz is damaged", f"{keep_path(b'one')} is damaged"]
+    with pytest.raises(UserError, match="2 files are not what was made"):
+        verify.main()
+    monkeypatch.setattr("sys.argv", ["verify", "--mend"])
+    verify.main()
+    assert not Path("data/maps/01.npz").exists()
+    assert not keep_path(b"one").exists()
+    assert keep_path(b"two").exists()
+
+
+def keep_path(content: bytes) -> Path:
+    return Path("cache/files/md5") / md5(content)[:2] / md5(content)[2:]
+
+
+def test_missing_and_unknown_files_of_a_folder_are_named(run):
+    Path("data/maps/02.npz").unlink()
+    Path("data/maps/.writing-1-x").touch()
+    assert found() == ["data/maps/.writing-1-x is unknown", "data/maps/02.npz is missing"]
+
+
+def test_a_damaged_list_of_a_folder_is_found(run):
+    listing = next(Path("cache").rglob("*.dir"))
+    listing.write_bytes(listing.read_bytes()[:-1])
+    assert found() == [f"{listing} is damaged"]
+    Path("data/maps/01.npz").unlink()
+    assert found()[0] == "data/maps is damaged"
