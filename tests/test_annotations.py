@@ -93,3 +93,28 @@ def test_an_event_in_two_parts_of_a_clip(tmp_path: Path) -> None:
     path.write_text("clip,first_frame,last_frame,type\na,8,12,fall\n")
     table = annotations.events(path, Names({"a": "a"}), {"a": [("a_part1", 0, 10), ("a_part2", 10, 5)]})
     assert table.to_numpy().tolist() == [["a_part1", 8, 9, "fall"], ["a_part2", 0, 2, "fall"]]
+
+
+def test_an_npz_that_is_named_npy(tmp_path: Path) -> None:
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.savez(file, labels=np.array([0, 1, 1]))
+    assert annotations.frame_labels(tmp_path / "a.npy", 3, "a").tolist() == [0, 1, 1]
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.savez(file, a=np.array([0]), b=np.array([1]))
+    with pytest.raises(UserError, match=r"a.npy is an .npz of several arrays"):
+        annotations.frame_labels(tmp_path / "a.npy", 1, "a")
+
+
+@pytest.mark.parametrize("array", [np.array(["0", "1"]), np.array([0, 1j]), np.zeros(2, [("a", int)])])
+def test_labels_that_are_no_numbers(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(UserError, match=r"a.npy: labels must be the numbers 0 and 1"):
+        annotations.frame_labels(tmp_path / "a.npy", 2, "a")
+
+
+def test_masks_in_a_mat_that_are_none(tmp_path: Path) -> None:
+    cells = np.empty((1, 2), dtype=object)
+    cells[0, 0], cells[0, 1] = np.zeros((4, 6)), "text"
+    scipy.io.savemat(tmp_path / "a.mat", {"volLabel": cells})
+    with pytest.raises(UserError, match=r"a.mat: every cell of volLabel must be a mask"):
+        annotations.pixel_masks(tmp_path / "a.mat", "a")

@@ -1,6 +1,7 @@
 """A miniature of every layout goes into a frame store and comes out of it again."""
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 import scipy.io
 
+from tests.numbered import make, number
 from tests.test_decoding import write_video
 from tests.test_layouts import touch
 from vad.data import extraction, layouts
@@ -195,3 +197,118 @@ def test_a_truncated_video_leaves_the_store_as_it_was(tmp_path: Path) -> None:
         extract(root)
     assert digests(tmp_path / "store") == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raw", "store"]
+
+
+# --- cameras and what they write ------------------------------------------------------------------------------------
+
+
+def two_cameras(root: Path) -> Path:
+    for camera, size in (("gate", (128, 64)), ("yard", (96, 72))):
+        touch(root, f"train/{camera}/x", f"test/{camera}/x")
+        make(root / f"train/{camera}/monday.mp4", frames=12, size=size)
+        make(root / f"test/{camera}/friday.mp4", frames=10, size=size)
+    (root / "labels.csv").write_text("clip,start,end\nyard/friday,4,5\n")
+    (root / "events.csv").write_text("clip,first_frame,last_frame,type\nyard/friday.mp4,4,5,fall\n")
+    return root
+
+
+def test_cameras_of_different_sizes_are_scenes_of_their_own(tmp_path: Path) -> None:
+    store = extract(two_cameras(tmp_path / "raw"))
+    clips = {clip.name: (clip.scene, clip.size, int(clip.labels.sum())) for clip in store.clips()}
+    assert clips == {
+        "gate_friday": ("gate", (64, 32), 0),
+        "gate_monday": ("gate", (64, 32), 0),
+        "yard_friday": ("yard", (42, 32), 2),
+        "yard_monday": ("yard", (42, 32), 0),
+    }
+    assert pd.read_csv(store.folder / "events.csv").to_numpy().tolist() == [["yard_friday", 4, 5, "fall"]]
+
+
+def test_one_camera_of_two_sizes_is_refused(tmp_path: Path) -> None:
+    root = two_cameras(tmp_path / "raw")
+    (root / "clips.csv").write_text("clip,camera\nmonday,gate\nfriday,gate\n")
+    with pytest.raises(UserError, match=r"is \(96, 72\) but .* of the same camera is \(128, 64\).*clips.csv"):
+        extract(root)
+
+
+def test_clips_named_na_and_nan(tmp_path: Path) -> None:
+    root = tmp_path / "raw"
+    touch(root, "train/nan/x", "test/nan/x")
+    make(root / "train/nan/NA.mp4", frames=5)
+    make(root / "test/nan/nan.mp4", frames=5)
+    (root / "labels.csv").write_text("clip,start,end\nnan,4,4\n")
+    clips = extract(root).clips()
+    assert [(clip.name, clip.scene, clip.labels.tolist()) for clip in clips] == [
+        ("NA", "nan", [0] * 5), ("nan", "nan", [0, 0, 0, 0, 1]),
+    ]  # fmt: skip
+
+
+def test_an_interrupted_recording_becomes_clips_whose_labels_stay_on_their_frames(tmp_path: Path) -> None:
+    root = tmp_path / "raw"
+    touch(root, "train/x", "test/x", "tracks/testing/x")
+    make(root / "train/a.mp4", frames=12)
+    times = [index / 25 + (30 if index >= 15 else 0) for index in range(40)]
+    make(root / "test/b.mkv", times=times, options={"qp": "5"})
+    (root / "labels.csv").write_text("clip,start,end\nb,13,16\nb,30,31\n")
+    (root / "events.csv").write_text("clip,first_frame,last_frame,type\nb,13,16,fall\n")
+    (root / "tracks/testing/b.txt").write_text(TRACKS + "14 1 2 0 0 8 8\n20 1 2 0 0 8 8\n")
+    store = extract(root, PARAMS.model_copy(update={"stride": 2, "short_side": None}))
+    first, second = store.clips("test")
+    assert (first.name, second.name) == ("b_part1", "b_part2")
+    assert store.manifest.set_index("clip")["first_frame"].to_dict() == {"a": 0, "b_part1": 0, "b_part2": 15}
+    for clip, start in ((first, 0), (second, 15)):
+        assert [number(clip.read(frame)) for frame in clip.frames] == [start + frame for frame in clip.frames]
+        wanted = [int(13 <= start + frame <= 16 or 30 <= start + frame <= 31) for frame in clip.frames]
+        assert clip.labels.tolist() == wanted
+        assert clip.fps == pytest.approx(25, rel=0.02)
+    assert pd.read_csv(store.folder / "events.csv").to_numpy().tolist() == [
+        ["b_part1", 13, 14, "fall"], ["b_part2", 0, 1, "fall"],
+    ]  # fmt: skip
+    assert store.tracks[["clip", "frame"]].to_numpy().tolist() == [["b_part1", 14]]
+    assert not list((store.folder / "frames").glob("*.zip.*"))
+
+
+def test_persons_keep_their_shape_where_pixels_are_not_square(tmp_path: Path) -> None:
+    root = tmp_path / "raw"
+    touch(root, "train/x", "test/x", "tracks/testing/x")
+    for name in ("train/a.mp4", "test/b.mp4"):
+        make(root / name, frames=3, size=(64, 96), aspect=Fraction(2, 1))
+    (root / "labels.csv").write_text("clip,start,end\n")
+    (root / "tracks/testing/b.txt").write_text(TRACKS + "1 1 2 16 24 32 48\n")
+    store = extract(root)
+    assert {clip.size for clip in store.clips()} == {(42, 32)}
+    assert store.manifest[["width", "height"]].to_numpy().tolist() == [[64, 96]] * 2
+    np.testing.assert_allclose(store.tracks[["x1", "y1", "x2", "y2"]], [[10.5, 8, 21, 16]])
+
+
+def test_pictures_that_begin_elsewhere_have_no_stretches(tmp_path: Path) -> None:
+    root = tmp_path / "raw/UCSDped2"
+    pictures(root / "Train/Train001", "tif")
+    pictures(root / "Test/Test001", "tif")
+    (root / "Test/UCSDped2.m").write_text("TestVideoFile{end+1}.gt_frame = [1:2];")
+    (root / "Test/Test001/000.tif").unlink()
+    assert extract(root).clips("test")[0].labels.tolist() == [1, 1, 0, 0, 0]
+    (root / "Test/Test001/001.tif").unlink()
+    with pytest.raises(UserError, match=r"Test001 begins with picture 2, so the stretches in .*UCSDped2.m may mean"):
+        extract(root)
+
+
+@pytest.mark.parametrize(
+    ("names", "corner", "size"),
+    [
+        (("01_001", "01_0014"), (830, 470), (856, 480)),
+        (("01", "02"), (630, 350), (640, 360)),
+        (("a", "b"), (1270, 700), (1280, 720)),
+        (("a", "b"), (9000, 700), (9000, 700)),
+    ],
+)
+def test_pictures_behind_tracks_alone(tmp_path: Path, names: tuple[str, str], corner: tuple, size: tuple) -> None:
+    root = tmp_path / "raw"
+    touch(root, "tracks/training/x", "tracks/testing/x", "testing/test_frame_mask/x")
+    for split, name in zip(("training", "testing"), names, strict=True):
+        (root / f"tracks/{split}/{name}.txt").write_text(TRACKS + f"0 1 2 1 1 {corner[0]} {corner[1]}\n")
+    np.save(root / f"testing/test_frame_mask/{names[1]}.npy", np.array([0]))
+    assert {clip.size for clip in extract(root).clips()} == {size}
+    data = layouts.Params(root=str(root), layout="auto", fps=None, size=(320, 200))
+    extraction.extract(data, PARAMS, tmp_path / "wanted")
+    assert {clip.size for clip in FrameStore(tmp_path / "wanted").clips()} == {(320, 200)}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -188,3 +189,163 @@ def test_fps_and_layout_can_be_set(tmp_path: Path) -> None:
     assert {clip.fps for clip in find_clips(tmp_path, fps=7.5)} == {7.5}
     assert [clip.name for clip in find_clips(tmp_path, layout="folder")] == ["a", "b"]
     assert find_clips(tmp_path, layout="folder")[1].labels == Intervals(tmp_path / "labels.csv", ())
+
+
+# --- cameras --------------------------------------------------------------------------------------------------------
+
+
+def test_cameras_by_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "train/gate/monday.mp4", "train/yard/monday.mp4", "test/gate/friday.mp4", "test/yard/friday.avi")
+    (tmp_path / "labels.csv").write_text("clip,start,end\ngate/friday,3,9\nyard/friday.avi,1,2\n")
+    clips = find_clips(tmp_path)
+    assert [(clip.name, clip.scene, clip.split) for clip in clips] == [
+        ("gate_monday", "gate", "train"), ("yard_monday", "yard", "train"),
+        ("gate_friday", "gate", "test"), ("yard_friday", "yard", "test"),
+    ]  # fmt: skip
+    assert [clip.labels.spans for clip in clips[2:]] == [((3, 9),), ((1, 2),)]
+
+
+def test_a_camera_s_folder_may_be_left_out_where_it_is_clear(tmp_path: Path) -> None:
+    touch(tmp_path, "train/gate/monday.mp4", "test/gate/friday.mp4", "test/yard/sunday.mp4", "test/yard/friday.mp4")
+    (tmp_path / "labels.csv").write_text("clip,start,end\nsunday,3,9\n")
+    spans = {clip.stem: clip.labels.spans for clip in find_clips(tmp_path)[1:]}
+    assert spans == {"gate/friday": (), "yard/friday": (), "yard/sunday": ((3, 9),)}
+    (tmp_path / "labels.csv").write_text("clip,start,end\nfriday,3,9\n")
+    with pytest.raises(UserError, match=r"line 2: friday may be gate/friday, yard/friday; write which"):
+        find_clips(tmp_path)
+
+
+def test_cameras_by_a_table(tmp_path: Path) -> None:
+    touch(tmp_path, "train/a.mp4", "train/b.mp4", "test/a.mp4")
+    (tmp_path / "labels.csv").write_text("clip,start,end\n")
+    (tmp_path / "clips.csv").write_text("clip,camera\ntrain/a.mp4,gate\nb,yard\ntest/a,yard\n")
+    assert [(clip.name, clip.scene) for clip in find_clips(tmp_path)] == [
+        ("train_a", "gate"), ("train_b", "yard"), ("test_a", "yard"),
+    ]  # fmt: skip
+    (tmp_path / "clips.csv").write_text("clip,camera\na,gate\n")
+    with pytest.raises(UserError, match=r"clips.csv has no row for train clip b.mp4; it must name every clip's camera"):
+        find_clips(tmp_path)
+    (tmp_path / "clips.csv").write_text("clip,camera\na,gate\nb,gate\nc,gate\n")
+    with pytest.raises(UserError, match=r"clips.csv, line 4: there is no clip c"):
+        find_clips(tmp_path)
+
+
+def test_a_camera_that_training_never_saw_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, "train/gate/a.mp4", "test/roof/b.mp4")
+    (tmp_path / "labels.csv").write_text("clip,start,end\n")
+    find_clips(tmp_path)
+    assert "no training clip of camera roof" in caplog.text
+
+
+# --- what stands beside a layout ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "clip"),
+    [
+        (("Train/Train001/001.tif", "Test/Test001/001.tif", "Test/Test001_gt/001.bmp"), "Test001"),
+        (("training_videos/01.avi", "testing_videos/02.avi", "ground_truth_demo/testing_label_mask/2_label.mat"), "02"),
+        (("train/a.mp4", "test/b.mp4"), "b"),
+        (("train/gate/a.mp4", "test/gate/b.mp4"), "gate/b"),
+    ],
+)
+def test_tracks_beside_any_layout(tmp_path: Path, files: tuple[str, ...], clip: str) -> None:
+    touch(tmp_path, *files, f"tracks/testing/{clip}.txt", "tracks/training/other.txt")
+    (tmp_path / "labels.csv").write_text("clip,start,end\n")
+    train, test = find_clips(tmp_path)
+    assert test.tracks == tmp_path / f"tracks/testing/{clip}.txt"
+    assert (test.stem, test.pixels is None, train.tracks) == (clip, False, None)
+
+
+@pytest.mark.parametrize("name", ["NA", "nan", "null", "None", "1_0", "2026-11-25", "x}{y", "名"])
+def test_any_name_is_a_name(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "train/a.mp4", f"test/{name}.mp4")
+    (tmp_path / "labels.csv").write_text(f"clip,start,end\n{name},3,9\n")
+    assert [(clip.name, clip.labels.spans) for clip in find_clips(tmp_path)[1:]] == [(name, ((3, 9),))]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("clip,start,end\nb,1_0,12\n", "must be whole numbers, found '1_0' and '12'"),
+        ("clip,start,end\nb,\u0661,12\n", "must be whole numbers"),
+        ("clip,start,end\nb,1.0,12\n", "must be whole numbers"),
+        ("clip,start,end\nb,1\n", "2 values, but the header has 3"),
+        ("clip,start,end\nb,1,2,3\n", "4 values, but the header has 3"),
+        ("clip,start,start,end\nb,1,1,2\n", "has the column start twice"),
+        ("clip;start;end\nb;1;2\n", "has no column clip, start, end"),
+        ("", "has no column clip, start, end"),
+        ('clip,start,end\n"b', "cannot be read as CSV"),
+        ("clip,start,end\nb,1,2\0\n", "labels.csv"),
+    ],
+)
+def test_malformed_labels_csv(tmp_path: Path, text: str, said: str) -> None:
+    touch(tmp_path, "train/a.mp4", "test/b.mp4")
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(UserError, match=said) as error:
+        find_clips(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+# --- gt of a .mat ---------------------------------------------------------------------------------------------------
+
+
+def gt(tmp_path: Path, *cells: object) -> list[tuple]:
+    touch(tmp_path, "training/frames/01/000.jpg", *(f"testing/frames/{n:02d}/000.jpg" for n in range(len(cells))))
+    values = np.empty((1, len(cells)), dtype=object)
+    for index, cell in enumerate(cells):
+        values[0, index] = cell
+    scipy.io.savemat(tmp_path / "any.mat", {"gt": values})
+    return [clip.labels.spans for clip in find_clips(tmp_path)[1:]]
+
+
+def test_two_stretches_are_read_the_way_in_which_they_do_not_overlap(tmp_path: Path) -> None:
+    assert gt(tmp_path, np.array([[3, 5], [11, 20]])) == [((2, 4), (10, 19))]
+    assert gt(tmp_path, np.array([[3, 11], [5, 20]])) == [((2, 4), (10, 19))]
+
+
+def test_either_orientation_and_no_stretch(tmp_path: Path) -> None:
+    assert gt(tmp_path, np.array([[1, 4, 8], [2, 5, 9]]), np.zeros((0, 0))) == [((0, 1), (3, 4), (7, 8)), ()]
+    assert gt(tmp_path, np.array([[1, 2], [4, 5], [8, 9]]), np.zeros((0, 2))) == [((0, 1), (3, 4), (7, 8)), ()]
+    assert gt(tmp_path, np.array([[61], [180]]), np.array([[5], [9]])) == [((60, 179),), ((4, 8),)]
+    assert gt(tmp_path, np.array([[61, 180]]), np.array([[5, 9]])) == [((60, 179),), ((4, 8),)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("sixty", "holds no numbers"),
+        ({"first": 1}, "holds no numbers"),
+        (np.array([[1, 2, 3]]), "is 1 x 3; it must be 2 x k"),
+        (np.array([[1.5], [3]]), "no frame number"),
+        (np.array([[np.nan], [3]]), "no frame number"),
+        (np.array([[9, 5], [3, 1]]), "fits neither"),
+        (np.array([[1, 2], [5, 3]]).T, "fits neither"),
+        (np.ones((3, 3)), "is 3 x 3"),
+    ],
+)
+def test_cells_that_are_no_stretches(tmp_path: Path, cell: object, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        gt(tmp_path, cell)
+
+
+def test_mat_of_version_7_3(tmp_path: Path) -> None:
+    """As MATLAB writes it: a header of 512 bytes, arrays transposed, a cell array of references."""
+    touch(tmp_path, "training/frames/01/000.jpg", "testing/frames/01/000.jpg", "testing/frames/02/000.jpg")
+    cells = [np.array([[61], [180]]), np.array([[1, 20, 40], [5, 30, 50]])]
+    with h5py.File(tmp_path / "any.mat", "w", userblock_size=512) as file:
+        holder = file.create_dataset("gt", (2, 1), dtype=h5py.ref_dtype)
+        for index, cell in enumerate(cells):
+            file[f"#refs#/{index}"] = cell.T.astype(np.float64)
+            file[f"#refs#/{index}"].attrs["MATLAB_class"] = np.bytes_("double")
+            holder[index, 0] = file[f"#refs#/{index}"].ref
+    with (tmp_path / "any.mat").open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file")
+    assert [clip.labels.spans for clip in find_clips(tmp_path)[1:]] == [((60, 179),), ((0, 4), (19, 29), (39, 49))]
+
+
+def test_a_line_of_ucsd_s_script_that_is_commented_out(tmp_path: Path) -> None:
+    touch(tmp_path, "Train/Train001/001.tif", "Test/Test001/001.tif")
+    lines = "% TestVideoFile{end+1}.gt_frame = [1:9];\nTestVideoFile{end+1}.gt_frame = [61:180]; % one\n"
+    (tmp_path / "Test/UCSDped2.m").write_text(lines)
+    assert find_clips(tmp_path)[1].labels.spans == ((60, 179),)

@@ -1,4 +1,4 @@
-"""Whether a video file is as long as its own structure says.
+"""Opening a video file, hearing what FFmpeg says of it, and whether it is as long as its own structure says.
 
 AVI, MP4, Matroska and WMV state the length of their parts in bytes, FLV that of its last one. A promised duration or
 number of frames is no such statement: many are estimates, or those of a longer sound track. MPEG streams state nothing:
@@ -6,12 +6,57 @@ a truncated one looks like a shorter one.
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+import av
+import av.logging
+
+from vad.data.pictures import LARGEST_PIXELS
+from vad.pipeline.errors import UserError
 
 MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"mfra", b"udta", b"styp", b"sidx"}
 EBML, SEGMENT, ASF = b"\x1aE\xdf\xa3", b"\x18S\x80g", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+@contextmanager
+def overheard() -> Iterator[list[tuple[int, str, str]]]:
+    """What FFmpeg reports as an error in the meantime: (level, who, text).
+
+    Only while files are opened and packets read: decoders report from threads of their own, which would wait for
+    Python's lock while Python waits for them.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as said:
+            yield said
+    finally:
+        av.logging.set_level(None)
+
+
+def opened(path: Path) -> av.container.InputContainer:
+    """``path`` as a container of videos; UserError where it is none."""
+    try:
+        return av.open(str(path))
+    except (av.error.FFmpegError, ValueError):
+        raise UserError(
+            f"{path} cannot be opened as a video (truncated or not a video); restore the file or remove it"
+        ) from None
+
+
+def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first video that is no cover picture."""
+    covers = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & covers]
+    if not streams or streams[0].codec_context is None or not streams[0].codec_context.width:
+        raise UserError(f"{path} cannot be opened as a video (it holds none that can be decoded); remove the file")
+    width, height = streams[0].codec_context.width, streams[0].codec_context.height
+    if width * height > LARGEST_PIXELS:
+        raise UserError(f"{path} is {width} x {height}, more than {LARGEST_PIXELS:,} pixels; reduce it")
+    return streams[0]
 
 
 def bytes_missing(path: Path) -> int:

@@ -44,11 +44,10 @@ def mat_intervals(path: Path, clips: int) -> list[Intervals]:
     if len(cells) != clips:
         raise UserError(f"{path}: gt has {len(cells)} entries but there are {clips} test clips: they must be equal")
     tables = [_frame_numbers(path, number, cell) for number, cell in enumerate(cells, start=1)]
-    upright = _stand(path, tables)
-    return [
-        Intervals(path, tuple((int(first) - 1, int(last) - 1) for first, last in (table.T if upright else table)))
-        for table in tables
-    ]
+    if _stand(path, tables):
+        tables = [table.T for table in tables]
+    spans = [table.tolist() if table.size else [] for table in tables]
+    return [Intervals(path, tuple((first - 1, last - 1) for first, last in own)) for own in spans]
 
 
 def _frame_numbers(path: Path, number: int, cell: np.ndarray) -> np.ndarray:

@@ -47,12 +47,13 @@ class Part:
 
     Attributes:
         name: of the part, unique in the data set. first: number in the source of its frame 0.
-        frames: number of frames, whatever the stride.
+        frames: number of frames, whatever the stride. damaged: those that the decoder had to make up in part.
     """
 
     name: str
     first: int = 0
     frames: int = 0
+    damaged: list[int] = field(default_factory=list)
     gauge: quality.Gauge = field(default_factory=quality.Gauge)
 
 
@@ -103,8 +104,9 @@ def extract_clip(job: Job) -> list[Extracted]:
     extracted = []
     for part, own in zip(parts, findings, strict=True):
         flipped = any(part.first + found.frame in turns for found in own)
+        own = [*own, *(quality.Finding(frame, "damaged") for frame in part.damaged if clip.split == "test")]
         problems = [(f.frame, f.problem, "flipped" if f.problem == "upside_down" and flipped else "kept") for f in own]
-        about = labels[part.first : part.first + part.frames], problems, part.gauge.background()
+        about = labels[part.first : part.first + part.frames], sorted(problems), part.gauge.background()
         extracted.append(Extracted(clip, part.name, part.first, part.frames, fps, size, stored, *about, notes))
     return extracted
 
@@ -127,6 +129,8 @@ def _pack(job: Job, turns: dict[int, int]) -> tuple[list[Part], float, tuple[int
             part.frames += 1
             if (number - part.first) % params.stride:
                 continue
+            if picture.damaged:
+                part.damaged.append(number - part.first)
             gray = picture.small_gray()
             if shape is None:
                 shape, size = gray.shape, picture.size()
@@ -142,6 +146,8 @@ def _pack(job: Job, turns: dict[int, int]) -> tuple[list[Part], float, tuple[int
     if len(parts) > 1:
         starts = ", ".join(str(part.first) for part in parts)
         notes.append(f"the recording was interrupted: {len(parts)} clips begin at its frames {starts}")
+    if damaged := sum(len(part.damaged) for part in parts):
+        notes.append(f"{damaged} frames are damaged; the decoder made up what is missing in them")
     return parts, _plausible_fps(footage.fps, notes), size, stored, notes
 
 

@@ -28,6 +28,7 @@ class Picture:
         jpeg: the file's bytes where it is a JPEG.
         seconds: its time stamp; None where it has none.
         aspect: width of a pixel over its height.
+        damaged: whether the decoder had to make up a part of it.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Picture:
         load: Callable[[], np.ndarray] | None = None,
         seconds: float | None = None,
         aspect: float = 1.0,
+        damaged: bool = False,
     ) -> None:
         self.source = source
         self.jpeg = jpeg
         self.seconds = seconds
         self.aspect = aspect
+        self.damaged = damaged
         self._load = load or (lambda: decode(jpeg, cv2.IMREAD_ANYCOLOR, source))
         self._pixels: np.ndarray | None = None
 
@@ -161,7 +164,7 @@ def frame_files(folder: Path) -> list[Path]:
     usual, times = min(Counter(steps.tolist()).items(), key=lambda item: (-item[1], item[0]))
     nearly_all = len(files) >= _DENSE * (numbers[-1] - numbers[0] + 1)
     if nearly_all or (times >= _DENSE * len(steps) and (steps % usual == 0).all()):
-        at = int(np.argmax(steps != usual))
+        at = int(np.argmax(steps > steps.min()))
         raise UserError(
             f"{folder}: a picture is missing between {files[at].name} and {files[at + 1].name}; restore it, or number "
             "the pictures anew if the clip never had one there"

@@ -15,11 +15,11 @@ import av.filter
 import cv2
 import numpy as np
 
-from vad.data.pictures import LARGEST_PIXELS, Picture
+from vad.data.containers import opened, video_stream
+from vad.data.pictures import Picture
 from vad.data.timeline import VARIABLE_STEPS, advice, read_timeline
 from vad.pipeline.errors import UserError
 
-ASPECTS = (0.25, 4.0)  # widths over heights of a pixel that are believed
 FIELD_CODECS = {"h264", "hevc", "mpeg2video", "vc1"}  # whose packets may be fields, two to a frame
 
 
@@ -36,10 +36,7 @@ class Video:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _opened(path) as container:
-            stream = _stream(container, path)
-            self.aspect = _aspect(stream.sample_aspect_ratio)
-            self.timeline = read_timeline(container, stream, path)
+        self.timeline, self.aspect = read_timeline(path)
 
     def frames(self) -> Iterator[Picture]:
         """Every frame, in order; those that are interlaced are deinterlaced.
@@ -49,8 +46,8 @@ class Video:
         """
         decoded, interlaced, regular, before = 0, False, True, None
         usual = float(np.median(self.timeline.steps)) if len(self.timeline.steps) else 0.0
-        with _opened(self.path) as container:
-            stream = _stream(container, self.path)
+        with opened(self.path) as container:
+            stream = video_stream(container, self.path)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = max(1, cv2.getNumThreads())
             progressive = _Progressive(stream)
@@ -59,11 +56,11 @@ class Video:
                 seconds = None if frame.pts is None else float(frame.pts * frame.time_base)
                 regular &= seconds is not None and (before is None or seconds - before < VARIABLE_STEPS * usual)
                 before = seconds
-                for shown, when in progressive.push(frame, seconds):
-                    yield _picture(self.path, shown, when, self.aspect)
+                for shown, when, damaged in progressive.push(frame, seconds):
+                    yield _picture(self.path, shown, when, self.aspect, damaged)
                     decoded += 1
-            for shown, when in progressive.rest():
-                yield _picture(self.path, shown, when, self.aspect)
+            for shown, when, damaged in progressive.rest():
+                yield _picture(self.path, shown, when, self.aspect, damaged)
                 decoded += 1
             fields = interlaced and regular and stream.codec_context.name in FIELD_CODECS
         if decoded < self.timeline.least and not fields:
@@ -89,32 +86,6 @@ class Video:
         )
 
 
-def _opened(path: Path) -> av.container.InputContainer:
-    try:
-        return av.open(str(path))
-    except (av.error.FFmpegError, ValueError):
-        raise UserError(
-            f"{path} cannot be opened as a video (truncated or not a video); restore the file or remove it"
-        ) from None
-
-
-def _stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first video that is no cover picture."""
-    covers = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & covers]
-    if not streams or streams[0].codec_context is None or not streams[0].codec_context.width:
-        raise UserError(f"{path} cannot be opened as a video (it holds none that can be decoded); remove the file")
-    width, height = streams[0].codec_context.width, streams[0].codec_context.height
-    if width * height > LARGEST_PIXELS:
-        raise UserError(f"{path} is {width} x {height}, more than {LARGEST_PIXELS:,} pixels; reduce it")
-    return streams[0]
-
-
-def _aspect(stated: Fraction | None) -> float:
-    aspect = float(stated) if stated else 1.0
-    return aspect if ASPECTS[0] <= aspect <= ASPECTS[1] else 1.0
-
-
 class _Progressive:
     """Frames pass as they are up to the first interlaced one; from there on through FFmpeg's bwdif.
 
@@ -124,30 +95,32 @@ class _Progressive:
     def __init__(self, stream: av.VideoStream) -> None:
         self._stream = stream
         self._graph: av.filter.Graph | None = None
-        self._times: deque[float | None] = deque()
+        self._inside: deque[tuple[float | None, bool]] = deque()
 
-    def push(self, frame: av.VideoFrame, seconds: float | None) -> Iterator[tuple[av.VideoFrame, float | None]]:
+    def push(self, frame: av.VideoFrame, seconds: float | None) -> Iterator[tuple[av.VideoFrame, float | None, bool]]:
+        """(frame, seconds, damaged) of each frame that is ready now."""
         if self._graph is None and not frame.interlaced_frame:
-            yield frame, seconds
+            yield frame, seconds, frame.is_corrupt
             return
         if self._graph is None:
             self._graph = _bwdif(frame, self._stream.time_base)
-        self._times.append(seconds)
+        self._inside.append((seconds, frame.is_corrupt))
         self._graph.push(frame)
         yield from self._pull()
 
-    def rest(self) -> Iterator[tuple[av.VideoFrame, float | None]]:
+    def rest(self) -> Iterator[tuple[av.VideoFrame, float | None, bool]]:
+        """What the filter held back."""
         if self._graph is not None:
             self._graph.push(None)
             yield from self._pull()
 
-    def _pull(self) -> Iterator[tuple[av.VideoFrame, float | None]]:
-        while self._times:
+    def _pull(self) -> Iterator[tuple[av.VideoFrame, float | None, bool]]:
+        while self._inside:
             try:
                 frame = self._graph.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            yield frame, self._times.popleft()
+            yield frame, *self._inside.popleft()
 
 
 def _bwdif(frame: av.VideoFrame, time_base: Fraction) -> av.filter.Graph:
@@ -161,11 +134,12 @@ def _bwdif(frame: av.VideoFrame, time_base: Fraction) -> av.filter.Graph:
     return graph
 
 
-def _picture(path: Path, frame: av.VideoFrame, seconds: float | None, aspect: float) -> Picture:
+def _picture(path: Path, frame: av.VideoFrame, seconds: float | None, aspect: float, damaged: bool) -> Picture:
     turns = round(frame.rotation / 90) % 4  # counter-clockwise, as phones and cameras under a ceiling ask for
 
     def load() -> np.ndarray:
         pixels = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
-    return Picture(path, load=load, seconds=seconds, aspect=1 / aspect if turns % 2 else aspect)
+    aspect = 1 / aspect if turns % 2 else aspect
+    return Picture(path, load=load, seconds=seconds, aspect=aspect, damaged=damaged)
