@@ -66,3 +66,11 @@ tex:
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache
+
+# The exact versions of everything, from what pyproject.toml asks for; what is pinned already stays unless it must move.
+# torch pins the CUDA packages that its own build needs, so that a CPU build of torch brings none.
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --quiet --no-header --no-annotate \
+		--constraint requirements.txt --output-file .lock.txt
+	@{ echo "# Compiled from pyproject.toml by 'make lock': the same versions give the same bytes. Python 3.11 or newer."; \
+	grep -vE '^(nvidia-|triton|cuda-)' .lock.txt; } > requirements.txt && rm .lock.txt
