@@ -32,7 +32,8 @@ def main() -> dict:
         check([getattr(section, key)], list(table["detector"].unique()), f"annotate.{key}")
     detector = choose(options.detector or section.detector, table, asked=bool(options.detector))
     rows = table[table["detector"] == detector]
-    clips = {clip.name: clip for clip in FrameStore().clips("test")}
+    store = FrameStore()
+    clips = {clip.name: clip for clip in store.with_tracks(store.clips("test"), linked=False)}
     if options.clip:
         if options.clip not in set(rows["clip"]):
             raise UserError(

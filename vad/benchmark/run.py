@@ -57,7 +57,7 @@ def track_seconds(store: FrameStore) -> Figure:
     if reason := fitting.why_not(registry.declared("tracks"), store):
         return absent(name, reason)
     section = params.section("tracks", tracks.Params)
-    training, test = (fitting.with_tracks(store.clips(split), store) for split in ("train", "test"))
+    training, test = (store.with_tracks(store.clips(split)) for split in ("train", "test"))
     with tqdm(total=len(training) + len(test), desc="tracks", unit="clip") as bar:
         started = time.perf_counter()
         try:

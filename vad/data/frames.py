@@ -173,9 +173,8 @@ class FrameStore:
         return np.unpackbits(rows, axis=-1, count=height * width).reshape(*rows.shape[:-1], height, width).astype(bool)
 
     def clips(self, split: str | None = None) -> list[Clip]:
-        """The clips in name order, every stored frame permitted."""
+        """The clips in name order, every stored frame permitted, without their tracks."""
         rows = self.manifest if split is None else self.manifest[self.manifest["split"] == split]
-        tracks = dict(tuple(self.tracks.groupby("clip"))) if len(self.tracks) else {}
         frames = dict(tuple(self.index.groupby("clip")))
         clips = []
         for row in rows.sort_values("clip").itertuples():
@@ -192,8 +191,17 @@ class FrameStore:
                     labels=own["label"].to_numpy(np.int8),
                     stored=numbers,
                     path=path if path.exists() else None,
-                    tracks=tracks[row.clip].drop(columns="clip") if row.clip in tracks else None,
                     size=(int(row.stored_width), int(row.stored_height)),
                 )
             )
         return clips
+
+    def with_tracks(self, clips: Sequence[Clip], linked: bool = True) -> list[Clip]:
+        """The same clips with their person tracks.
+
+        Args:
+            linked: where a clip came without tracks, those that ``link_tracks`` made of its objects.
+        """
+        table = self.linked_tracks if linked else self.tracks
+        tracks = {clip: own.drop(columns="clip") for clip, own in table.groupby("clip")}
+        return [replace(clip, tracks=tracks.get(clip.name)) for clip in clips]

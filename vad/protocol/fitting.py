@@ -1,7 +1,6 @@
 """What a detector may be fitted on and what it may then score: its plan, from the sample, the protocol and the data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -70,7 +69,7 @@ class Plan:
         """The clips that ``rows`` name, restricted to those frames, each with what the detector declares to read."""
         clips = select(self.store, rows, pixels=self.declared.needs_pixels)
         if "tracks" in self.declared.reads:
-            clips = with_tracks(clips, self.store)
+            clips = self.store.with_tracks(clips)
         if "objects" in self.declared.reads:
             from vad.perception.detection import with_objects
 
@@ -80,9 +79,3 @@ class Plan:
 
             clips = with_embeddings(clips)
         return clips
-
-
-def with_tracks(clips: Sequence[Clip], store: FrameStore) -> list[Clip]:
-    """The same clips with their person tracks, linked ones too."""
-    tracks = dict(tuple(store.linked_tracks.groupby("clip")))
-    return [replace(clip, tracks=tracks.get(clip.name)) for clip in clips]

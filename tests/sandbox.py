@@ -1,0 +1,122 @@
+"""Run every stage of dvc.yaml where only its declared dependencies exist: ``python -m tests.sandbox FOLDER``.
+
+``FOLDER`` holds params.yaml. Each stage gets a folder of its own with links to what it declares and nothing else, so
+that a stage which reads more than it says fails, or does without. Stages are forked from this process, which has the
+libraries loaded already.
+"""
+
+import contextlib
+import os
+import re
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def stages(values: dict) -> dict[str, dict]:
+    """Every stage by its name, those of the detectors spelled out, each after those whose outputs it reads."""
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    detectors, found = pipeline["vars"][0]["detector"], {}
+    for name, stage in pipeline["stages"].items():
+        for key, item in detectors.items() if "foreach" in stage else [("", {})]:
+            text = yaml.safe_dump(stage.get("do", stage)).replace("${key}", key)
+            text = text.replace("${data.root}", values["data"]["root"])
+            filled = re.sub(r"\$\{item\.(\w+)\}", lambda match, item=item: str(item[match[1]]), text)
+            found[f"{name}@{key}" if key else name] = yaml.safe_load(filled)
+    ordered: dict[str, dict] = {}
+    while len(ordered) < len(found):
+        made = {out for name in found if name not in ordered for out in outputs(found[name])}
+        ready = [
+            name
+            for name, stage in found.items()
+            if name not in ordered and not any(within(dep, out) for dep in stage["deps"] for out in made)
+        ]
+        ordered |= {name: found[name] for name in ready}
+    return ordered
+
+
+def outputs(stage: dict) -> list[str]:
+    """The paths that a stage makes."""
+    return [out if isinstance(out, str) else next(iter(out)) for out in stage["outs"]]
+
+
+def within(dep: str, out: str) -> bool:
+    """Whether ``dep`` is, holds or lies in ``out``."""
+    return dep == out or dep.startswith(f"{out}/") or out.startswith(f"{dep}/")
+
+
+def link(source: Path, target: Path) -> None:
+    """``target`` as a copy of ``source`` by hard links, folders too."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=os.link, dirs_exist_ok=True)
+    elif not target.exists():
+        os.link(source, target)
+
+
+def run(name: str, stage: dict, folder: Path) -> int:
+    """Run one stage in a folder of its own and keep its outputs in ``made``; returns its exit code."""
+    box, made = folder / "box" / name.replace("@", "-"), folder / "made"
+    box.mkdir(parents=True)
+    shutil.copy(folder / "params.yaml", box / "params.yaml")
+    for dep in stage["deps"]:
+        if (made / dep).exists():
+            link(made / dep, box / dep)
+        elif not dep.startswith(("vad", "stages")) and (ROOT / dep).exists() and dep != "params.yaml":
+            shutil.copytree(ROOT / dep, box / dep) if (ROOT / dep).is_dir() else _copy(ROOT / dep, box / dep)
+    if not (child := os.fork()):
+        os._exit(_execute(stage["cmd"].split()[2:], box))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for out in outputs(stage) if not code else []:
+        link(box / out, made / out)
+    return code
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+def _execute(command: list[str], box: Path) -> int:
+    os.chdir(box)
+    with open("log", "w") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        sys.argv = command
+        try:
+            runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            return 1
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    return 0
+
+
+def main(folder: Path) -> int:
+    """Run all; prints the log of the first stage that fails."""
+    with contextlib.suppress(ImportError):
+        import av  # noqa: F401
+        import sentence_transformers  # noqa: F401
+        import sklearn.mixture  # noqa: F401
+        import timm  # noqa: F401
+    for name, stage in stages(yaml.safe_load((folder / "params.yaml").read_text())).items():
+        if code := run(name, stage, folder):
+            print(f"{name} failed with {code} where only its declared dependencies exist:")
+            print((folder / "box" / name.replace("@", "-") / "log").read_text()[-3000:])
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).absolute()))
