@@ -64,7 +64,7 @@ def run(name: str, stage: dict, folder: Path) -> int:
     box, made = folder / "box" / name.replace("@", "-"), folder / "made"
     box.mkdir(parents=True)
     shutil.copy(folder / "params.yaml", box / "params.yaml")
-    for dep in stage["deps"]:
+    for dep in dict.fromkeys(stage["deps"]):
         if (made / dep).exists():
             link(made / dep, box / dep)
         elif not dep.startswith(("vad", "stages")) and (ROOT / dep).exists() and dep != "params.yaml":
