@@ -7,14 +7,11 @@ from vad.pipeline import artifacts, params, stage
 from vad.report import report, typeset
 
 SOURCE, TARGET = Path("report/report.tex"), Path("report/report.pdf")
-# Stages that may run after this one, and evaluate, whose outputs come with a clone, so that it may not have run at all:
-# their cost is not in the report, or a rerun would change it.
-LATE = ("render_report", "annotate_clip", "benchmark", "evaluate", "export_onnx", "fill_readme")
 
 
 def main() -> None:
     section = params.section("report", report.Params)
-    text = report.render(report.Facts(Path(), params.read_file(), LATE), section)
+    text = report.render(report.Facts(Path(), params.read_file()), section)
     with artifacts.replacing(SOURCE) as temporary:
         temporary.write_text(text)
     engine = typeset.engine()

@@ -1,10 +1,20 @@
-"""Print what a run found: the metrics of every detector, best first, and where the report is."""
+"""Print what a run found: the metrics of every detector, best first, and where the report is.
 
+``--costs`` prints what each detector cost instead; ``--against HEAD --within 0.05`` fails where a micro AUC is further
+than that from the one committed there.
+"""
+
+import argparse
+import json
+import subprocess
 from pathlib import Path
 
 import pandas as pd
 
-from vad.pipeline import artifacts
+from vad.benchmark import costs
+from vad.pipeline import artifacts, stage
+from vad.pipeline.errors import UserError
+from vad.pipeline.results import METRICS, known, read_timings
 
 COLUMNS = ["roc_auc", "roc_auc_low", "roc_auc_high", "roc_auc_macro", "average_precision", "f1"]
 
@@ -18,8 +28,41 @@ def results(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     return table.sort_values("roc_auc", ascending=False), skipped
 
 
+def compare(table: pd.DataFrame, revision: str, within: float) -> None:
+    """Compare ``table`` with the metrics that were committed at ``revision``.
+
+    Raises:
+        UserError: a detector that was committed is missing or further than ``within`` from its micro AUC.
+    """
+    listed = subprocess.run(["git", "ls-tree", "--name-only", revision, "metrics/"], capture_output=True, text=True)
+    worst = ("none", 0.0)
+    for path in listed.stdout.split():
+        shown = subprocess.run(["git", "show", f"{revision}:{path}"], capture_output=True, text=True, check=True)
+        name, committed = Path(path).stem, json.loads(shown.stdout)
+        if not isinstance(committed.get("roc_auc"), float):
+            continue
+        if name not in table.index:
+            raise UserError(f"{name} did not run, but {revision} has metrics of it")
+        worst = max(worst, (name, abs(table.loc[name, "roc_auc"] - committed["roc_auc"])), key=lambda pair: pair[1])
+    print(f"furthest from {revision}: {worst[0]}, by {worst[1]:.4f}")
+    if worst[1] > within:
+        raise UserError(f"{worst[0]}: micro AUC {worst[1]:.3f} from that of {revision}; at most {within} is allowed")
+
+
 def main() -> None:
-    table, skipped = results(Path("metrics"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--costs", action="store_true", help="what fitting and scoring cost, by detector")
+    parser.add_argument("--against", metavar="REVISION", help="compare with the metrics committed there")
+    parser.add_argument("--within", type=float, default=0.05, help="how far a micro AUC may be from the committed one")
+    arguments = parser.parse_args()
+    table, skipped = results(METRICS)
+    if arguments.costs:
+        known_costs = costs.costs(list(table.index), known(read_timings()))
+        print(pd.DataFrame.from_dict(known_costs, orient="index").to_string(float_format="%.1f", na_rep="-"))
+        return
+    if arguments.against:
+        compare(table, arguments.against, arguments.within)
+        return
     print(table.to_string(float_format="%.3f"))
     for name, reason in skipped.items():
         print(f"{name}: did not run: {reason}")
@@ -30,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run(main, name="show_results", alone=False)

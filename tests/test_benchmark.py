@@ -17,7 +17,7 @@ from vad.benchmark.table import Bar
 from vad.benchmark.work import Bench
 from vad.data.frames import FrameStore
 from vad.features import encoders
-from vad.pipeline import artifacts, stage
+from vad.pipeline import stage
 from vad.pipeline.errors import UserError
 
 SMALLER = {
@@ -38,7 +38,6 @@ def project(tmp_path, monkeypatch) -> Path:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAD_DEVICE", "cpu")
-    monkeypatch.setattr(artifacts, "written", [])
     return tmp_path
 
 

@@ -1,5 +1,5 @@
+from vad.benchmark.costs import cost, costs
 from vad.pipeline.results import Known
-from vad.report.costs import cost, costs
 
 TIMINGS = {
     "fit@object_ae": Known(seconds=60.0, frames=3000, peak_mib=900),

@@ -7,7 +7,10 @@ from vad.pipeline.errors import UserError
 from vad.protocol import declaration
 from vad.protocol.declaration import Declaration
 
-SOURCE = """'''Brightness.'''
+SOURCE = """'''Brightness: it is
+bright.
+
+More.'''
 TITLE = "Brightness"
 READS = ("frames",)
 ROLE = "fit_all"
@@ -30,7 +33,7 @@ def test_constants_are_read_from_the_source(tmp_path):
     file = tmp_path / "brightness.py"
     file.write_text(SOURCE)
     assert declaration.read(file) == Declaration(
-        "brightness", "Brightness", "Brightness.", ("frames",), "fit_all", False
+        "brightness", "Brightness", "Brightness: it is bright.\n\nMore.", ("frames",), "fit_all", False
     )
 
 

@@ -89,7 +89,6 @@ def test_report_tells_what_the_run_found(runs) -> None:
     assert r"\caption{Micro ROC-AUC under the protocols" in text
     assert r"100 \% of A \& B\_\allowbreak{}c" in text
     assert r"people \{walking\}" in text
-    assert "17.1" in text, "8.2 s for 480 frames, in ms per frame"
     cited = {key for keys in re.findall(r"\\cite\{([^}]+)\}", text) for key in keys.split(",")}
     listed = set(re.findall(r"\\bibitem\{([^}]+)\}", text))
     assert cited == listed

@@ -6,7 +6,7 @@ import json
 import pytest
 from tqdm import tqdm
 
-from vad.pipeline import artifacts, stage
+from vad.pipeline import stage
 from vad.pipeline.errors import UserError
 
 
@@ -15,7 +15,6 @@ def _own_records(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stage, "TIMINGS", tmp_path / "timings")
     monkeypatch.setattr(stage.processes, "leave_within", lambda *_: None)  # pytest goes on
-    monkeypatch.setattr(artifacts, "written", [])
 
 
 def raising(error):
@@ -75,23 +74,14 @@ def test_a_message_has_a_line_of_its_own(capsys):
     assert capsys.readouterr().err.splitlines()[-1] == "toy: clip 01 is broken"
 
 
-def test_what_wrote_nothing_leaves_no_record(tmp_path):
-    stage.run(lambda: None, name="toy")
+def test_a_stage_records_what_it_cost(tmp_path):
+    stage.run(lambda: {"frames": 7}, name="toy")
+    record = json.loads((tmp_path / "timings" / "toy.json").read_text())
+    assert (record["stage"], record["frames"]) == ("toy", 7)
+    assert record["seconds"] < 5
+    assert record["peak_mib"] > 10
+
+
+def test_what_is_no_stage_leaves_no_record(tmp_path):
+    stage.run(lambda: None, name="toy", alone=False)
     assert not (tmp_path / "timings").exists()
-
-
-def test_the_cost_of_the_first_run_stays(tmp_path):
-    out, record = tmp_path / "out.json", tmp_path / "timings" / "toy.json"
-
-    def save(value):
-        return lambda: artifacts.save_json(out, {"a": value}) or {"frames": 7}
-
-    stage.run(save(1), name="toy")
-    first = record.read_text()
-    assert json.loads(first)["frames"] == 7
-    stage.run(save(1), name="toy")
-    assert record.read_text() == first
-    stage.run(save(2), name="toy")
-    assert json.loads(record.read_text())["outputs"] != json.loads(first)["outputs"]
-    stage.run(save(1), name="toy")
-    assert record.read_text() == first

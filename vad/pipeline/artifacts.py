@@ -22,18 +22,12 @@ import pandas as pd
 from vad.pipeline import naming, scratch, seals, sums
 from vad.pipeline.errors import Damaged, Missing
 
-# Paths moved into place by this process, in order: what the stage made (see vad.pipeline.stage).
-written: list[Path] = []
-
 
 @contextmanager
-def replacing(path: Path | str, output: bool = True) -> Iterator[Path]:
+def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path that replaces ``path`` when the block ends well and vanishes when it does not.
 
     The caller creates a file or a folder at the temporary path. An existing folder at ``path`` is replaced whole.
-
-    Args:
-        output: whether this is part of what the stage makes; checkpoints and records are not.
     """
     path = Path(path)
     with scratch.holder(path) as holder:
@@ -44,7 +38,6 @@ def replacing(path: Path | str, output: bool = True) -> Iterator[Path]:
             os.replace(path, holder / ".old")  # a kill from here on leaves no folder at all, never half of one
         os.replace(temporary, path)
         sums.remember(path)
-        written[:] = [other for other in written if holder not in other.parents] + [path] * output
 
 
 def save_json(path: Path | str, values: dict, digits: int | None = 6) -> None:

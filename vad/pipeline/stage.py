@@ -7,20 +7,15 @@ left half-written, ends with the DVC that runs it, and refuses to run beside its
 
 import ctypes
 import errno
-import hashlib
-import json
 import logging
 import os
 import platform
-import random
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-
-import numpy as np
 
 from vad.pipeline import artifacts, processes, scratch
 from vad.pipeline.errors import Missing, UserError
@@ -65,16 +60,6 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and, where it is loaded, PyTorch."""
-    random.seed(seed)
-    np.random.seed(seed)
-    if "torch" in sys.modules:
-        import torch
-
-        torch.manual_seed(seed)
-
-
 def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = True) -> None:
     """Run a stage's ``main`` as its script's last line.
 
@@ -93,7 +78,8 @@ def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = 
         with scratch.only_one(name) if alone else nullcontext():
             scratch.sweep()
             work = main() or {}
-            _record_cost(name, time.perf_counter() - started, work)
+            if alone:
+                artifacts.save_json(TIMINGS / f"{name}.json", _cost(name, time.perf_counter() - started) | work)
     except UserError as error:
         _fail(name, str(error))
     except KeyboardInterrupt as error:
@@ -130,23 +116,8 @@ def _fail(name: str, message: str, code: int = 1) -> None:
     sys.exit(code)
 
 
-def _record_cost(name: str, seconds: float, work: dict) -> None:
-    """Keep the wall time and peak memory of the run that first made these bytes; nothing where it made none.
-
-    The record is not an output: a rerun that gives bytes which were made before, other experiments since or not, gets
-    their first record back (``first/``, by digest), so that a report which prints it is reproducible too.
-    """
-    if not artifacts.written:
-        return
-    digest = _digest(artifacts.written)
-    first = TIMINGS / "first" / f"{digest}.json"
-    if not first.exists():
-        artifacts.save_json(first, _cost(name, seconds) | {"outputs": digest} | work)
-    artifacts.save_json(TIMINGS / f"{name}.json", json.loads(first.read_text()))
-    artifacts.written.clear()  # the records are no outputs
-
-
 def _cost(name: str, seconds: float) -> dict:
+    """Wall time and peak memory of this run: no output, for ``python -m stages.show_results --costs``."""
     usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
         "stage": name,
@@ -154,15 +125,3 @@ def _cost(name: str, seconds: float) -> dict:
         "peak_mib": round(usage / 1024),
         "machine": f"{platform.machine()}, {workers()} CPUs",
     }
-
-
-def _digest(paths: list[Path]) -> str:
-    md5 = hashlib.md5(usedforsecurity=False)
-    for path in sorted(set(paths)):
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        for file in files:
-            md5.update(str(file).encode())
-            with open(file, "rb") as stream:
-                while block := stream.read(1 << 20):
-                    md5.update(block)
-    return md5.hexdigest()

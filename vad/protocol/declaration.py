@@ -21,11 +21,11 @@ SOURCES = ("frames", "objects", "tracks", "embeddings")
 
 @dataclass(frozen=True)
 class Declaration:
-    """One detector's constants; ``summary`` is the first line of its docstring."""
+    """One detector's constants; ``description`` is its docstring, each paragraph on a line."""
 
     name: str
     title: str
-    summary: str
+    description: str
     reads: tuple[str, ...]
     role: str
     labelled: bool
@@ -70,7 +70,7 @@ def read(file: Path) -> Declaration | None:
     return Declaration(
         name=file.parent.name if file.name == "__init__.py" else file.stem,
         title=value["TITLE"],
-        summary=(ast.get_docstring(tree) or "").partition("\n")[0],
+        description="\n\n".join(" ".join(part.split()) for part in (ast.get_docstring(tree) or "").split("\n\n")),
         reads=tuple(value["READS"]),
         role=value["ROLE"],
         labelled=value["LABELLED"],

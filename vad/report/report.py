@@ -5,17 +5,17 @@ Whatever a run did not produce (masks, events, a leak table, detectors) is absen
 """
 
 import re
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import pydantic
 import yaml
 
+from vad.detectors import registry
 from vad.detectors.titles import ordered, title
 from vad.pipeline.params import Section
-from vad.pipeline.results import METRICS, TIMINGS, Known, known, read_json, read_metrics, read_table, read_timings
-from vad.report import costs, overview, provenance
+from vad.pipeline.results import METRICS, Known, known, read_json, read_metrics, read_table
+from vad.report import overview, provenance
 from vad.report.latex import Tex, environment
 
 DATA = Path("data")
@@ -35,16 +35,14 @@ class Facts:
 
     Args:
         values: the whole of params.yaml.
-        late: stages whose cost is not told, because they may run after the report is written.
     """
 
-    def __init__(self, root: Path, values: dict, late: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, values: dict) -> None:
         self.root, self.values = root, values
         everything = read_metrics(root / METRICS)
         self.metrics = known({name: own for name, own in everything.items() if "skipped" not in own})
         self.skipped = {name: own["skipped"] for name, own in everything.items() if "skipped" in own}
         self.fusion = Known(read_json(root / DATA / "fusion.json"))
-        self.timings = known({name: own for name, own in read_timings(root / TIMINGS).items() if name not in late})
 
     @property
     def detectors(self) -> list[str]:
@@ -164,7 +162,7 @@ class Facts:
 
     @property
     def reproduced(self) -> list[Known]:
-        """The reproduced paper's methods: detector, printed (its AUC), clean and paper (the leak here), ms (its cost).
+        """The reproduced paper's methods: detector, printed (its AUC), clean and paper (the leak here).
 
         Empty where none of them ran.
         """
@@ -174,17 +172,11 @@ class Facts:
                 printed=own["value"],
                 clean=self.leak.get(own["reproduces"], Known())["clean"],
                 paper=self.leak.get(own["reproduces"], Known())["paper"],
-                ms=costs.cost(own["reproduces"], self.timings)["ms"],
             )
             for own in self.published
             if own["reproduces"]
         ]
         return rows if any(row["detector"] in self.metrics for row in rows) else []
-
-    @property
-    def costs(self) -> dict[str, Known]:
-        """What is known of the single detectors' costs, by detector, the highest micro AUC first."""
-        return costs.costs(self.singles, self.timings)
 
     @property
     def event_types(self) -> dict[str, dict]:
@@ -245,19 +237,27 @@ class Facts:
 
     @property
     def provenance(self) -> dict:
-        """revision, versions, processor, machines (of the stages' records)."""
-        machines = sorted({own["machine"] for own in self.timings.values() if "machine" in own})
+        """revision, versions, processor."""
         return {
             "revision": provenance.revision(),
             "versions": provenance.versions(),
             "processor": provenance.processor(),
-            "machines": machines,
         }
 
-    def methods(self, folder: Path) -> list[str]:
-        """The templates that describe what ran, ``methods/<detector>.tex.j2``; all fusions share fusion.tex.j2."""
+    def methods(self, folder: Path) -> list[dict]:
+        """What describes each detector that ran: ``template``, ``methods/<detector>.tex.j2`` (all fusions share one).
+
+        Where that does not exist it is None, and ``title`` and ``text``, the module's docstring, stand for it.
+        """
         names = dict.fromkeys("fusion" if name.startswith("fusion") else name for name in self.detectors)
-        return [f"methods/{name}.tex.j2" for name in names if (folder / f"methods/{name}.tex.j2").exists()]
+        found = []
+        for name in names:
+            template = f"methods/{name}.tex.j2"
+            text = registry.declared(name).description if name in registry.names() else ""
+            known = (folder / template).exists()
+            if known or text:
+                found.append({"template": template if known else None, "title": title(name), "text": text})
+        return found
 
 
 def _flat(values: dict, prefix: str = "") -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ class Training:
         buffer = io.BytesIO()
         torch.save(values, buffer)  # by way of memory: PyTorch's own writing hides why the disk refused it
         content = buffer.getvalue()
-        with artifacts.replacing(self.checkpoint, output=False) as temporary:
+        with artifacts.replacing(self.checkpoint) as temporary:
             temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
     def _resume(self) -> None:
