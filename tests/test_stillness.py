@@ -79,7 +79,7 @@ def test_rest_goes_on_behind_whoever_passes_and_ends_when_the_thing_is_gone():
     before = seconds[-1].item()
     assert before == pytest.approx(2.8, abs=0.2)
     for _ in range(2):
-        assert not len(resting.push(passing))
+        assert (resting.push(passing)[:, COLUMNS.index("width")] < 0.2).all()  # but for a rim
     after = [resting.push(bag)[:, SECONDS] for _ in range(6)][-1].item()
     assert after == pytest.approx(before, abs=0.6)
     for _ in range(5):
