@@ -21,6 +21,7 @@ PAGES = {
         ("experiments", "Experiments", ":material/science:"),
     ],
     "Your video": [
+        ("try_it", "Try it", ":material/play_circle:"),
         ("review", "Review", ":material/rate_review:"),
     ],
 }

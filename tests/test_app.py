@@ -15,7 +15,10 @@ import pytest
 import yaml
 
 from tests import example_run
+from tests import moving_squares as squares
+from tests.test_bundle import folder, training  # noqa: F401  (fixtures: a bundle)
 from vad.detectors.titles import title
+from vad.visualization import annotate
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -24,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 DETECTORS = ["padim", "motion", "prototypes", "fusion"]
 PAGES = {
     "": "Compare detectors", "clip": "A clip", "threshold": "Threshold", "experiments": "Experiments",
-    "review": "Review",
+    "review": "Review", "try_it": "Try it",
 }  # fmt: skip
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -197,6 +200,27 @@ def test_keys_answer_and_labels_are_written(page, address, project):
     page.keyboard.press("b")
     answered.get_by_text("0 yes, 1 no, 1 skipped").wait_for()
     assert labels.read_text() == "clip,start,end\n"
+
+
+def test_a_video_goes_through_a_bundle(page, address, project, folder, tmp_path):  # noqa: F811
+    if not (project / "data/bundle").exists():
+        shutil.copytree(folder, project / "data/bundle")
+    video = tmp_path / "run.mp4"
+    clip = squares.clip(tmp_path, "run", 4.0)
+    annotate.write((clip.read(frame) for frame in clip.frames), video, squares.FPS, 18)
+    visit(page, address, "try_it")
+    page.locator("input[type=file]").set_input_files(video)
+    page.get_by_role("button", name="Judge it").click()
+    shown(page, "Frames judged", "40")
+    assert int(metric(page, "Alarms")) >= 1
+    film = page.locator(".player video")
+    film.evaluate("video => new Promise(done => video.readyState ? done() : video.onloadeddata = done)")
+    assert film.evaluate("video => video.duration") == pytest.approx(4.0, abs=0.15)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Scores (CSV)").click()
+    table = pd.read_csv(waiting.value.path())
+    assert set(table["detector"]) == {"motion", "fusion"}
+    assert len(table) == 80
 
 
 def test_experiments_outside_git_say_what_to_run(page, address):
