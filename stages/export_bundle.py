@@ -49,6 +49,8 @@ def main() -> dict:
         artifacts.save_state(folder / "calibration", {"normal": values}, {})
         described = _settings(settings, names, decision, smoothing)
         _perception(folder, described)
+        networks = export.save_networks(bundle.FittedBundle(folder, described))
+        described = described.model_copy(update={"networks": networks})
         artifacts.save_json(folder / "bundle.json", described.model_dump(mode="json"), digits=None)
         evaluation = params.section("evaluation", measures.Params)
         events = read_table(DATA / "events.csv")
@@ -73,6 +75,7 @@ def _settings(
         short_side=params.section("extract_frames", Extraction).short_side,
         stride=settings.stride,
         engine=settings.engine,
+        networks=[],
         temporal=smoothing,
         weights=decision.weights,
         thresholds=overall,

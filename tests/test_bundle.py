@@ -53,6 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, training: list[Clip]) -> Pa
         short_side=None,
         stride=1,
         engine="torch",
+        networks=[],
         temporal=SMOOTHING,
         weights={"motion": 1.0},
         thresholds={"motion": 0.99, FUSION: 0.98},

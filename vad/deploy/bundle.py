@@ -11,6 +11,7 @@
 """
 
 import json
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from vad.deploy import sealed
 from vad.deploy.scorer import Calibration, CameraScorer
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
+from vad.features import backbones
 from vad.perception import detection, embedding
 from vad.perception.camera import Camera
 from vad.perception.scene import Scene
@@ -37,6 +39,15 @@ FORMAT = 1
 Engine = Literal["torch", "onnxruntime", "openvino"]
 
 
+class Network(Section):
+    """One graph: the ``file``, what it gives of a square input of ``side`` pixels, and of which backbone."""
+
+    file: str = pydantic.Field(pattern=r"^network\d+\.onnx$")
+    outputs: list[str] = pydantic.Field(min_length=1)
+    side: int
+    backbone: backbones.Params
+
+
 class Settings(Section):
     """``bundle.json``.
 
@@ -44,6 +55,7 @@ class Settings(Section):
         stride: every so many-th frame is scored; short_side: to which larger frames are brought, pixels.
         weights: of the detectors in the fusion; thresholds: by detector and ``fusion``, on the calibrated scale;
         scene_thresholds: scene -> the same, where tuned per scene.
+        networks: what the engine runs where it is not torch.
         objects, encoder: the sections of params.yaml by which objects were found and frames embedded.
     """
 
@@ -53,6 +65,7 @@ class Settings(Section):
     short_side: int | None
     stride: int = pydantic.Field(ge=1)
     engine: Engine
+    networks: list[Network]
     temporal: temporal.Params
     weights: dict[str, float]
     thresholds: dict[str, float]
@@ -66,6 +79,7 @@ class FittedBundle:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder, self.settings = folder, settings
+        self._backbones: dict[int, backbones.Backbone] = {}
         self.detectors, self.scenes = settings.detectors, settings.scenes
         self.thresholds, self.scene_thresholds = settings.thresholds, settings.scene_thresholds
 
@@ -86,7 +100,7 @@ class FittedBundle:
             embedding.give(perception, embedding.Encoded(self._encoder, perception))
         thresholds = {**self.thresholds, **self.scene_thresholds.get(camera.scene, {})}
         return CameraScorer(
-            self._fitted, perception, camera, self.calibration, thresholds, short_side, stride or self.settings.stride
+            self.fitted, perception, camera, self.calibration, thresholds, short_side, stride or self.settings.stride
         )
 
     def _scene(self, camera: Camera, sample: list[np.ndarray] | None) -> Scene:
@@ -112,8 +126,23 @@ class FittedBundle:
         return {scene: Scene.from_arrays(arrays) for scene, arrays in _arrays(self.folder / "scenes").items()}
 
     @cached_property
-    def _fitted(self) -> dict[str, Any]:
-        return {name: fitted.load_fitted(self.folder / "models" / name).detector() for name in self.detectors}
+    def fitted(self) -> dict[str, Any]:
+        """The detectors by name, ready to score."""
+        models = {name: fitted.load_fitted(self.folder / "models" / name) for name in self.detectors}
+        return {
+            name: model.detector(backbone=self._seeing(model.backbone) if "backbone" in model.meta else None)
+            for name, model in models.items()
+        }
+
+    def _seeing(self, backbone: backbones.Backbone) -> backbones.Backbone:
+        """The one copy of ``backbone`` that this bundle looks through, run by its engine as far as there are graphs."""
+        if id(backbone) not in self._backbones:
+            own = copy(backbone)
+            for network in self.settings.networks if self.settings.engine != "torch" else []:
+                if network.backbone == backbone.params:
+                    own = own.run_by(self.settings.engine, self.folder / network.file, network.outputs, network.side)
+            self._backbones[id(backbone)] = own
+        return self._backbones[id(backbone)]
 
     @cached_property
     def _encoder(self) -> Any:
@@ -124,9 +153,10 @@ class FittedBundle:
         wanted = params.validate(self.settings.encoder, semantic.Params, f"{self.folder}: encoder")
         if wanted.name != "conse":
             return encoders.load(wanted)
-        from vad.features.conse import Conse
+        from vad.features import conse
 
-        return Conse(wanted, _arrays(self.folder / "encoder")["labels"]["vectors"])
+        classifier = self._seeing(backbones.common(conse.classifier_params(wanted), key="encoder.backbone"))
+        return conse.Conse(wanted, _arrays(self.folder / "encoder")["labels"]["vectors"], classifier)
 
 
 def load(folder: Path | str, engine: Engine | None = None) -> FittedBundle:

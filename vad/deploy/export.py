@@ -1,9 +1,9 @@
 """From a run of the pipeline to a bundle: which detectors, with which weights and thresholds.
 
-A detector earns its place where the fusion gives it at least half of an equal share, on the mean over folds; weights
-come from permitted labelled frames. What learns from labels is fitted once more on all that are permitted, and the
-bundle's thresholds come from all of them too: the numbers in the card are the cross-fitted ones, of fits that had not
-seen the clip they scored. Thresholds are on causal scores, which is what a camera has.
+A detector earns its place where the fusion gives it at least an equal share of the weight, on the mean over folds;
+weights come from permitted labelled frames. What learns from labels is fitted once more on all that are permitted, and
+the bundle's thresholds come from all of them too: the numbers in the card are the cross-fitted ones, of fits that had
+not seen the clip they scored. Thresholds are on causal scores, which is what a camera has.
 """
 
 import logging
@@ -16,8 +16,11 @@ import numpy as np
 import pandas as pd
 import pydantic
 
+from vad.deploy.bundle import FittedBundle, Network
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
+from vad.perception.camera import Camera
+from vad.perception.passes import Pass
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Protocol, Section
 from vad.pipeline.results import MODELS, why_skipped
@@ -26,7 +29,7 @@ from vad.protocol.fitting import Plan
 
 log = logging.getLogger(__name__)
 
-SHARE = 0.5  # of an equal share of the fusion's weight, at least
+SHARE = 1.0  # of an equal share of the fusion's weight, at least
 
 
 class Params(Section):
@@ -82,6 +85,20 @@ def save_model(name: str, folder: Path, plan: Plan) -> None:
         fitted.save(plan, model.settings, {"all": state}, *needs, into=folder)
     else:
         fitted.copy(MODELS / name, folder / name)
+
+
+def save_networks(made: FittedBundle) -> list[Network]:
+    """Write a graph of every network that a camera of the bundle ``made`` runs through without gradients."""
+    camera = Camera("export", made.scenes[0] if made.scenes else "", 25.0, (320, 240))
+    scorer = made.open(camera)
+    seen = [(one.backbone, *one.graph) for one in scorer.perception.components() if isinstance(one, Pass) and one.graph]
+    seen += [one.network for one in made.fitted.values() if getattr(one, "network", None)]
+    networks = []
+    for backbone, names, side in seen:
+        file = f"network{len(networks)}.onnx"
+        backbone.export(names, side, made.folder / file)
+        networks.append(Network(file=file, outputs=names, side=side, backbone=backbone.params))
+    return networks
 
 
 def normal_scores(folder: Path, names: list[str], smoothing: temporal.Params) -> dict[str, pd.Series]:

@@ -61,7 +61,7 @@ class CameraScorer:
         stride: int = 1,
     ) -> None:
         self.camera, self.thresholds = camera, thresholds
-        self._perception, self._calibration = perception, calibration
+        self.perception, self._calibration = perception, calibration
         self._size, self._stride = stored_size(*camera.size, short_side), stride
         self._streams: dict[str, Stream] = {name: one.stream(perception) for name, one in detectors.items()}
         self._objects = detection.known(perception)

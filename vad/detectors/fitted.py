@@ -132,15 +132,15 @@ class Fitted:
     normal: pd.DataFrame
     meta: dict
 
-    def detector(self, fold: str = "all") -> Any:
-        """The detector of one fit, ready to score.
+    def detector(self, fold: str = "all", backbone: Any = None) -> Any:
+        """The detector of one fit, ready to score; ``backbone`` in place of the one that is loaded by its name.
 
         Raises:
             UserError: there is no such fit, or the backbone has other weights than the one it was fitted with.
         """
         if fold not in self.states:
             raise UserError(f"{self.name} has no fit '{fold}'; choose from {', '.join(self.states)}")
-        needs = (self.backbone,) if registry.declared(self.name).needs_backbone else ()
+        needs = (backbone or self.backbone,) if registry.declared(self.name).needs_backbone else ()
         return registry.module(self.name).Detector(self.states[fold], self.settings, *needs)
 
     @cached_property

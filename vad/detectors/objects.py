@@ -155,8 +155,8 @@ class Measure:
     def __init__(self, state: dict[str, np.ndarray], params: Params, backbone: Backbone) -> None:
         self._state = state
         self._params = params
-        self._backbone = copy(backbone)
-        self._backbone.image_size = params.crop
+        self.backbone = copy(backbone)
+        self.backbone.image_size = params.crop
 
     def __call__(self, camera: Camera, table: pd.DataFrame, read: Read) -> dict[str, np.ndarray]:
         """Attribute -> (N,) float64 values of the objects ``table`` that ``camera`` saw; ``read`` gives its frames."""
@@ -196,8 +196,8 @@ class Measure:
                 at += 1
         features = [np.empty((0, 1), np.float32)]
         for start in range(0, len(crops), BATCH):
-            batch = self._backbone.preprocess(crops[start : start + BATCH])
-            features.append(self._backbone.features(batch, [self._params.layer])[0].mean(dim=(2, 3)).cpu().numpy())
+            batch = self.backbone.preprocess(crops[start : start + BATCH])
+            features.append(self.backbone.features(batch, [self._params.layer])[0].mean(dim=(2, 3)).cpu().numpy())
         vectors = np.concatenate(features[1:] or features)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
@@ -235,6 +235,13 @@ class Detector:
         """Start on one camera; as late as its objects are."""
         pixels = "appearance" in self._params.attributes
         return streaming.OfObjects(perception, self.surprise, pixels)
+
+    @property
+    def network(self) -> tuple[Backbone, list[str], int] | None:
+        """The backbone that crops go through, the layer that is looked at, the side of a crop; None without looks."""
+        if "appearance" not in self._params.attributes or not self._tails:
+            return None
+        return self._measure.backbone, [self._params.layer], self._params.crop
 
     def surprise(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
         """(N,) surprise of each object of ``table``, in nats; 0 where no training frame had an object."""

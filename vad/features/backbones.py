@@ -8,7 +8,7 @@ layer that is asked for.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from vad.data.frames import Clip
-from vad.features import folding
+from vad.features import engines, folding
 from vad.pipeline import stage
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
@@ -62,12 +62,14 @@ class Backbone:
     ) -> None:
         self.stages = stages
         self.image_size = image_size
+        self.params: Params | None = None  # by which it was loaded
         self.device = device
         self._net = net.eval().requires_grad_(False)
         # Folded into one multiply-add on the 0-255 scale.
         self._scale = (1 / (255 * torch.tensor(std))).view(1, 3, 1, 1).to(device)
         self._shift = (-torch.tensor(mean) / torch.tensor(std)).view(1, 3, 1, 1).to(device)
         self._graphs: dict[tuple[tuple[str, ...], str | None], fx.GraphModule] = {}
+        self._runners: list[tuple[set[str], int, engines.Runner]] = []
 
     @cached_property
     def digest(self) -> str:
@@ -91,12 +93,12 @@ class Backbone:
     @torch.no_grad()
     def features(self, x: torch.Tensor, layers: Sequence[str]) -> list[torch.Tensor]:
         """Activations (B, C, h, w) float32 of preprocessed ``x`` at ``layers``; nothing deeper is computed."""
-        return list(self._graph(tuple(layers))(x))
+        return self.outputs(x, layers)
 
     @torch.no_grad()
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Class scores (B, classes) before softmax, in ImageNet-1k order, of preprocessed ``x``."""
-        return self._graph(("logits",))(x)[0]
+        return self.outputs(x, ["logits"])[0]
 
     def activations(self, x: torch.Tensor, layers: Sequence[str]) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Features at ``layers`` and the logits, with a gradient graph that starts at the shallowest of ``layers``."""
@@ -110,8 +112,28 @@ class Backbone:
         Args:
             grad_from: the layer at which a gradient graph starts; None for no gradients.
         """
+        for known, side, run in self._runners:
+            if grad_from is None and known.issuperset(names) and x.shape[-1] == side:
+                found = run({"x": x.cpu().numpy()})
+                return [torch.from_numpy(found[name]).to(self.device) for name in names]
         with torch.set_grad_enabled(grad_from is not None):
             return list(self._graph(tuple(names), grad_from=grad_from)(x))
+
+    def export(self, names: Sequence[str], side: int, path: Path) -> None:
+        """Write the network from a preprocessed batch ``x`` (B, 3, side, side) to ``names`` as an ONNX graph."""
+        graph = _trace(self._net, [self.stages.get(name) for name in names], None)
+        folding.fold_batch_norm(graph)
+        example = torch.zeros(2, 3, side, side)
+        engines.export(graph.cpu(), {"x": example}, names, ["x", *names], path)
+
+    def run_by(self, engine: str, path: Path, names: Sequence[str], side: int) -> "Backbone":
+        """The same backbone, whose ``names`` of inputs of ``side`` pixels an engine computes from the graph ``path``.
+
+        Gradients, and what the graph does not give, stay PyTorch's.
+        """
+        other = copy(self)
+        other._runners = [*self._runners, (set(names), side, engines.load(path, engine))]
+        return other
 
     def _graph(self, outputs: tuple[str, ...], grad_from: str | None = None) -> fx.GraphModule:
         if (outputs, grad_from) not in self._graphs:
@@ -145,7 +167,9 @@ def load(params: Params, device: str | None = None, key: str = "backbone.name") 
         net, stages, mean, std = builder(params)
     except _Unusable as error:
         raise UserError(f"params.yaml: {key} = '{params.name}' {error}") from None
-    return Backbone(net, stages, mean, std, params.image_size, device or stage.device())
+    backbone = Backbone(net, stages, mean, std, params.image_size, device or stage.device())
+    backbone.params = params
+    return backbone
 
 
 def common(params: Params, key: str = "backbone.name") -> Backbone:

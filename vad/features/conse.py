@@ -26,13 +26,25 @@ if TYPE_CHECKING:
 class Conse:
     """The encoder ``conse``; see :class:`vad.features.semantic.Encoder`. Each side is loaded when it is first used."""
 
-    def __init__(self, params: semantic.Params, label_vectors: np.ndarray | None = None) -> None:
-        """``label_vectors`` (1000, D): those that :attr:`label_vectors` gave before, to do without sentences."""
+    def __init__(
+        self,
+        params: semantic.Params,
+        label_vectors: np.ndarray | None = None,
+        classifier: backbones.Backbone | None = None,
+    ) -> None:
+        """What was made before need not be made again.
+
+        Args:
+            label_vectors: (1000, D), those that :attr:`label_vectors` gave.
+            classifier: the backbone of :func:`classifier_params`.
+        """
         self.name = f"conse ({params.backbone}, MiniLM-L6)"
         self.dim = 384
         self._params, self._device = params, stage.device()
         if label_vectors is not None:
             self.label_vectors = label_vectors
+        if classifier is not None:
+            self._backbone = classifier
 
     def encode_images(self, batch: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8 RGB -> (B, D) float32 unit rows, from the mean posterior over the views."""
@@ -61,8 +73,7 @@ class Conse:
 
     @cached_property
     def _backbone(self) -> backbones.Backbone:
-        params = backbones.Params(name=self._params.backbone, weights=None, image_size=self._params.image_size)
-        return backbones.common(params, key="encoder.backbone")
+        return backbones.common(classifier_params(self._params), key="encoder.backbone")
 
     @cached_property
     def _sentences(self) -> SentenceTransformer:
@@ -77,6 +88,11 @@ class Conse:
     def label_vectors(self) -> np.ndarray:
         """(1000, D) float32 unit rows."""
         return self.encode_texts(label_names())  # (1000, D)
+
+
+def classifier_params(params: semantic.Params) -> backbones.Params:
+    """The backbone that sees the images."""
+    return backbones.Params(name=params.backbone, weights=None, image_size=params.image_size)
 
 
 def combine(posterior: np.ndarray, vectors: np.ndarray, labels: int) -> np.ndarray:

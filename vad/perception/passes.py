@@ -32,6 +32,11 @@ class Pass:
             own._gradients_from = min(asked, key=list(backbone.stages).index)
         return own
 
+    @property
+    def graph(self) -> tuple[list[str], int] | None:
+        """What an engine may compute of it: the layers and the side of the input; None where gradients are wanted."""
+        return None if self._gradients_from is not None else (list(self._layers), self.backbone.image_size)
+
     def __call__(self, sight: Sight) -> dict[str, torch.Tensor]:
         """Layer -> (B, C, h, w) float32, and ``LOGITS`` (B, classes), of the sight's wanted views (at least one)."""
         return sight.once((self, "pass"), lambda: self._run(sight))

@@ -36,6 +36,10 @@ class _Once:
             self._known[key] = compute()
         return self._known[key]
 
+    def components(self) -> list[Any]:
+        """Everything that was computed so far."""
+        return list(self._known.values())
+
 
 class View(_Once):
     """One frame of a camera.
