@@ -4,7 +4,6 @@ Frame numbers are 0-based in everything that leaves this module, whatever the fi
 """
 
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from vad.data import matlab
 from vad.data.intervals import Intervals
 from vad.data.listing import pictures_in
 from vad.data.pictures import read_mask
-from vad.data.tables import Names, read_csv
+from vad.data.tables import Names, read_csv, shown
 from vad.pipeline.errors import UserError
 
 EVENT_COLUMNS = ["clip", "first_frame", "last_frame", "type"]
@@ -62,7 +61,7 @@ def load_npy(path: Path) -> np.ndarray:
                 array = array[array.files[0]] if len(array.files) == 1 else None
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, SyntaxError):
+    except Exception:  # NumPy answers damage with nearly any of Python's exceptions
         raise UserError(f"{path} cannot be read as a NumPy array of numbers (.npy, whole); restore it") from None
     if array is None:
         raise UserError(f"{path} is an .npz of several arrays; it must be one array (numpy.save)")
@@ -97,7 +96,7 @@ def events(path: Path, names: Names, parts: Mapping[str, Sequence[tuple[str, int
         first, last = _whole_numbers(where, *span)
         frames = own[-1][1] + own[-1][2]
         if not 0 <= first <= last < frames:
-            raise UserError(f"{where}: frames {first} to {last} are not in clip {clip} of {frames} frames")
+            raise UserError(f"{where}: frames {first} to {last} are not in clip {shown(clip)} of {frames} frames")
         for name, start, count in own:
             if first < start + count and last >= start:
                 rows.append((name, max(first - start, 0), min(last - start, count - 1), kind))
@@ -131,6 +130,6 @@ def pixel_masks(path: Path, clip: str) -> tuple[int, Iterator[np.ndarray]]:
 def _whole_numbers(where: str, first: str, last: str) -> tuple[int, int]:
     # Python's int() would take 1_0 for 10, and digits of other scripts.
     if not all(re.fullmatch(r"[+-]?[0-9]{1,9}", text) for text in (first, last)):
-        shown = (" ".join(text.split())[:40] for text in (first, last))
-        raise UserError(f"{where}: frame numbers must be whole numbers, found '{next(shown)}' and '{next(shown)}'")
+        found = f"'{shown(first)}' and '{shown(last)}'"
+        raise UserError(f"{where}: frame numbers must be whole numbers, found {found}")
     return int(first), int(last)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vad.data.intervals import Intervals
-from vad.data.tables import read_csv, some
+from vad.data.tables import read_csv, shown, some
 from vad.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -69,9 +69,9 @@ def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
     for where, (clip, camera) in read_csv(file, ["clip", "camera"]):
         key = clip.replace("\\", "/")
         if not camera:
-            raise UserError(f"{where}: clip {clip} has no camera")
+            raise UserError(f"{where}: clip {shown(clip)} has no camera")
         if wanted.setdefault(key, camera) != camera:
-            raise UserError(f"{where}: clip {clip} has another camera than before")
+            raise UserError(f"{where}: clip {shown(clip)} has another camera than before")
         lines[key] = where
     found, used = [], set()
     for clip in clips:
@@ -82,7 +82,7 @@ def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
         used.add(key)
         found.append(replace(clip, scene=wanted[key]))
     if unused := [key for key in wanted if key not in used]:
-        raise UserError(f"{lines[unused[0]]}: there is no clip {' '.join(unused[0].split())[:80]}")
+        raise UserError(f"{lines[unused[0]]}: there is no clip {shown(unused[0])}")
     return found
 
 

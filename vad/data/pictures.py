@@ -112,7 +112,7 @@ def _check_size(data: bytes, file: Path) -> None:
     """Refuse a picture by its header; decoding one of 30,000 x 30,000 pixels would take gigabytes."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of much that is odd and harmless
             width, height = Image.open(io.BytesIO(data)).size
     except Image.DecompressionBombError:
         raise UserError(f"{file} has more than {LARGEST_PIXELS:,} pixels; reduce it") from None

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from vad.pipeline.errors import UserError
+from vad.pipeline.naming import printable
 
 
 class Names:
@@ -37,15 +38,21 @@ class Names:
         found = self._whole.get(wanted) or self._last.get(wanted) or []
         if len(found) == 1:
             return found[0]
-        shown = " ".join(text.split())[:80]
         if not found:
-            raise UserError(f"{where}: there is no test clip {shown}; the test clips are {some(self._files.values())}")
-        raise UserError(f"{where}: {shown} may be {some(found)}; write which")
+            raise UserError(
+                f"{where}: there is no test clip {shown(text)}; the test clips are {some(self._files.values())}"
+            )
+        raise UserError(f"{where}: {shown(text)} may be {some(found)}; write which")
+
+
+def shown(text: str, most: int = 80) -> str:
+    """What a table holds, for a message: on one line, and not all of it."""
+    return printable(text)[:most]
 
 
 def some(names: Collection[str], most: int = 6) -> str:
     """The first of ``names``, for a message."""
-    return ", ".join([*list(names)[:most], *(["..."] if len(names) > most else [])])
+    return ", ".join([*map(shown, list(names)[:most]), *(["..."] if len(names) > most else [])])
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:

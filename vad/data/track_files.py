@@ -57,7 +57,7 @@ def _motchallenge(text: str) -> np.ndarray:
 
 
 def _numbers(text: str, delimiter: str | None, least: int) -> np.ndarray:
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.partition("#")[0].strip()]
     if not lines:
         return np.zeros((0, least))
     rows = np.loadtxt(lines, delimiter=delimiter, ndmin=2)

@@ -14,6 +14,7 @@ import av
 import av.filter
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from vad.data.containers import opened, video_stream
 from vad.data.pictures import Picture
@@ -50,17 +51,17 @@ class Video:
             stream = video_stream(container, self.path)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = max(1, cv2.getNumThreads())
-            progressive = _Progressive(stream)
+            progressive, picture = _Progressive(stream), _Pictures(self.path, self.aspect)
             for frame in self._decoded(container, stream):
                 interlaced |= frame.interlaced_frame
                 seconds = None if frame.pts is None else float(frame.pts * frame.time_base)
                 regular &= seconds is not None and (before is None or seconds - before < VARIABLE_STEPS * usual)
                 before = seconds
                 for shown, when, damaged in progressive.push(frame, seconds):
-                    yield _picture(self.path, shown, when, self.aspect, damaged)
+                    yield picture.of(shown, when, damaged)
                     decoded += 1
             for shown, when, damaged in progressive.rest():
-                yield _picture(self.path, shown, when, self.aspect, damaged)
+                yield picture.of(shown, when, damaged)
                 decoded += 1
             fields = interlaced and regular and stream.codec_context.name in FIELD_CODECS
         if decoded < self.timeline.least and not fields:
@@ -134,12 +135,21 @@ def _bwdif(frame: av.VideoFrame, time_base: Fraction) -> av.filter.Graph:
     return graph
 
 
-def _picture(path: Path, frame: av.VideoFrame, seconds: float | None, aspect: float, damaged: bool) -> Picture:
-    turns = round(frame.rotation / 90) % 4  # counter-clockwise, as phones and cameras under a ceiling ask for
+class _Pictures:
+    """Frames as pictures, by one converter: to make one for each frame takes as long as to convert it."""
 
-    def load() -> np.ndarray:
-        pixels = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+    def __init__(self, path: Path, aspect: float) -> None:
+        self._path = path
+        self._aspect = aspect
+        self._converter = VideoReformatter()
 
-    aspect = 1 / aspect if turns % 2 else aspect
-    return Picture(path, load=load, seconds=seconds, aspect=aspect, damaged=damaged)
+    def of(self, frame: av.VideoFrame, seconds: float | None, damaged: bool) -> Picture:
+        turns = round(frame.rotation / 90) % 4  # counter-clockwise, as phones and cameras under a ceiling ask for
+
+        def load() -> np.ndarray:
+            converted = self._converter.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1)
+            pixels = converted.to_ndarray()
+            return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+        aspect = 1 / self._aspect if turns % 2 else self._aspect
+        return Picture(self._path, load=load, seconds=seconds, aspect=aspect, damaged=damaged)
