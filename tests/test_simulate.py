@@ -16,7 +16,10 @@ from vad.simulation.clip import VISIBLE, Plan, render
 from vad.simulation.events import EVENTS
 from vad.simulation.simulate import Params, intervals, plan, simulate
 
-TINY = Params(train_clips=2, test_clips=8, frames=48, width=160, height=90, scenes=4)
+TINY = Params(
+    train_clips=2, test_clips=8, frames=48, width=160, height=90, scenes=4,
+    weak_clips=0, weak_frames=96, weak_stride=16,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,10 @@ VISIBLE = 20  # an anomaly counts in a frame when more than so many of its pixel
 
 @dataclass(frozen=True)
 class Plan:
-    """What a clip shall be: its name, scene (0-based), seed, picture size, length and (type, first frame) of events."""
+    """What a clip shall be: its name, scene (0-based), seed, picture size, length and (type, first frame) of events.
+
+    ``drawn`` are the frames to render, ascending; None: all of them.
+    """
 
     name: str
     scene: int
@@ -27,6 +30,7 @@ class Plan:
     size: tuple[int, int]
     frames: int
     events: tuple[tuple[str, int], ...] = ()
+    drawn: tuple[int, ...] | None = None
 
 
 @lru_cache(maxsize=8)
@@ -48,7 +52,7 @@ def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     light = _drift(plan.frames, rng)
     noise = _noise(plan.size, rng)
     present = [scene.layout.within(*a.xy.T) & scene.camera.sees(a.xy, 0.16) for a in actors]
-    for frame in range(plan.frames):
+    for frame in range(plan.frames) if plan.drawn is None else plan.drawn:
         image, owner = _draw(scene, [a for a, there in zip(actors, present, strict=True) if there[frame]], frame)
         counts = np.bincount(owner.ravel(), minlength=len(plan.events) + 1)
         for number in range(1, len(plan.events) + 1):

@@ -5,17 +5,15 @@
     testing/test_frame_mask/SS_NNNN.npy      (T,) uint8, 1 where an anomaly is seen
     testing/test_pixel_mask/SS_NNNN.npy      (T, H, W) uint8, 1 on the seen pixels of what is abnormal
     events.csv                               clip, first_frame, last_frame (inclusive, 0-based), type
+    weak/, weak_labels.csv                   clips with one label each (vad.simulation.weak_clips)
 
 The same seed and parameters give the same bytes, whatever the number of worker processes.
 """
 
-import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
 import pandas as pd
 import pydantic
@@ -23,18 +21,17 @@ from tqdm import tqdm
 
 from vad.pipeline import artifacts, processes
 from vad.pipeline.params import Section
-from vad.simulation.actors import FPS
+from vad.simulation import weak_clips
 from vad.simulation.clip import Plan, render
 from vad.simulation.events import EVENTS
 from vad.simulation.scenes import LAYOUTS
+from vad.simulation.video import encode, transcoded
 
 log = logging.getLogger(__name__)
 
-JPEG_QUALITY = 88
 # When events begin, as shares of a clip: what rests stays to the end, and about half of the frames shall be normal.
 ONE_EVENT = (0.5, 0.75)
 TWO_EVENTS = ((0.35, 0.45), (0.65, 0.75))
-_QUANTISER = 3  # MPEG-4's, 1 (finest) to 31
 
 
 class Params(Section):
@@ -46,6 +43,9 @@ class Params(Section):
     width: int = pydantic.Field(ge=160, le=856, multiple_of=2)
     height: int = pydantic.Field(ge=90, le=480, multiple_of=2)
     scenes: int = pydantic.Field(ge=1, le=len(LAYOUTS))
+    weak_clips: int = pydantic.Field(ge=0, le=900)
+    weak_frames: int = pydantic.Field(ge=48, le=2000)
+    weak_stride: int = pydantic.Field(ge=2, le=100)
 
 
 def simulate(root: Path | str, params: Params, seed: int, workers: int) -> int:
@@ -55,16 +55,20 @@ def simulate(root: Path | str, params: Params, seed: int, workers: int) -> int:
         root: the folder to write; it appears when everything in it is complete.
         workers: processes that render; the bytes do not depend on it.
     """
-    plans = plan(params, seed)
+    plans, weak = plan(params, seed), weak_clips.plan(params, seed)
     with artifacts.replacing(root) as folder:
         for part in ("training/videos", "testing/frames", "testing/test_frame_mask", "testing/test_pixel_mask"):
             (folder / part).mkdir(parents=True)
         with processes.pool(min(workers, len(plans))) as pool:
             jobs = [pool.submit(_write, item, folder) for item in plans]
+            weak_jobs = [pool.submit(weak_clips.write, item, folder) for item in weak]
             rows = [row for job in tqdm(jobs, desc="simulate", unit="clip") for row in job.result()]
+            labels = [job.result() for job in tqdm(weak_jobs, desc="weak clips", unit="clip", disable=not weak)]
         table = pd.DataFrame(rows, columns=["clip", "first_frame", "last_frame", "type"])
         table.sort_values(["clip", "first_frame", "type"]).to_csv(folder / "events.csv", index=False)
-    return params.frames * len(plans)
+        if weak:
+            pd.DataFrame(labels, columns=["clip", "label"]).to_csv(folder / "weak_labels.csv", index=False)
+    return params.frames * len(plans) + sum(len(item.drawn) for item in weak)
 
 
 def plan(params: Params, seed: int) -> list[Plan]:
@@ -102,21 +106,16 @@ def _write(item: Plan, folder: Path) -> list[tuple[str, int, int, str]]:
             encode(video, (image for image, _ in render(item)), item.size)
         return []
     owners = np.zeros((item.frames, *item.size[::-1]), np.uint8)
-    buffer = io.BytesIO()
 
     def images() -> Iterator[np.ndarray]:
         for frame, (image, owner) in enumerate(render(item)):
             owners[frame] = owner
             yield image
 
-    encode(buffer, images(), item.size)
     frames = folder / "testing" / "frames" / item.name
     frames.mkdir()
-    buffer.seek(0)
-    with av.open(buffer) as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            _, jpeg = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            (frames / f"{number:03d}.jpg").write_bytes(jpeg.tobytes())
+    for number, jpeg in enumerate(transcoded(images(), item.size)):
+        (frames / f"{number:03d}.jpg").write_bytes(jpeg)
     np.save(folder / "testing" / "test_pixel_mask" / f"{item.name}.npy", (owners > 0).astype(np.uint8))
     labels = (owners > 0).any(axis=(1, 2)).astype(np.uint8)
     np.save(folder / "testing" / "test_frame_mask" / f"{item.name}.npy", labels)
@@ -131,17 +130,3 @@ def intervals(active: np.ndarray) -> list[tuple[int, int]]:
     """(T,) bool -> inclusive (first, last) of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
     return [(int(first), int(end) - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def encode(file: io.IOBase, images: Iterator[np.ndarray], size: tuple[int, int]) -> None:
-    """Write (H, W, 3) BGR images to ``file`` as MPEG-4 in AVI, 24 frames per second, the same bytes on every run."""
-    with av.open(file, "w", format="avi", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("mpeg4", rate=FPS)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1
-        quantiser = str(_QUANTISER)
-        stream.codec_context.options = {"flags": "+bitexact", "qmin": quantiser, "qmax": quantiser, "b": "20000000"}
-        for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
-        container.mux(stream.encode(None))

@@ -1,0 +1,1 @@
+"""Learning from one label per video: snippets, network, losses, training, heat maps, detector."""
