@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -9,7 +10,7 @@ import pytest
 
 from vad.pipeline import params
 from vad.pipeline.errors import UserError
-from vad.simulation import sheet
+from vad.simulation import sheet, weak_clips
 from vad.simulation.backdrop import build
 from vad.simulation.camera import Camera, Light, Sprite, rasterise, solid
 from vad.simulation.clip import VISIBLE, Plan, render
@@ -90,7 +91,8 @@ def test_every_type_is_seen_and_begins_with_a_normal_stretch(kind):
 
 
 def test_default_counts_hold_every_type_twice_and_none_in_training():
-    plans = plan(Params(train_clips=24, test_clips=16, frames=150, width=428, height=240, scenes=4), seed=0)
+    default = TINY.model_copy(update={"train_clips": 24, "test_clips": 16, "frames": 150, "width": 428, "height": 240})
+    plans = plan(default, seed=0)
     assert len({item.name for item in plans}) == 40
     assert not any(item.events for item in plans if item.split == "train")
     kinds = [kind for item in plans for kind, _ in item.events]
@@ -143,3 +145,34 @@ def test_contact_sheet(rendered, tmp_path):
     assert cv2.imread(str(tmp_path / "sheet.jpg")).shape[1] == 3 * 160 + 2 * 4
     with pytest.raises(UserError, match="render it first"):
         sheet.contact_sheet(tmp_path, tmp_path / "none.jpg")
+
+
+def test_weak_clips_are_of_their_own_and_every_type_is_in_them():
+    plans = weak_clips.plan(TINY.model_copy(update={"weak_clips": 80, "weak_frames": 240}), seed=0)
+    assert len({item.name for item in plans}) == 80
+    with_event = [item for item in plans if item.events]
+    assert len(with_event) == 40
+    assert {item.events[0][0] for item in with_event} == set(EVENTS)
+    assert {item.seed[1] for item in plans}.isdisjoint({item.seed[1] for item in plan(TINY, seed=0)})
+    assert plans[0].drawn[:4] == (0, 1, 16, 17)
+    assert all(0 <= frame < 240 for frame in plans[0].drawn)
+
+
+def test_a_weak_clip_has_one_label_and_frames_named_by_number(tmp_path):
+    plans = weak_clips.plan(TINY.model_copy(update={"weak_clips": 4}), seed=0)
+    rows = [weak_clips.write(item, tmp_path) for item in plans]
+    for (name, label), item in zip(rows, plans, strict=True):
+        frames = sorted(path.name for path in (tmp_path / "weak" / name).iterdir())
+        assert frames == [f"{number:05d}.jpg" for number in item.drawn]
+        assert label == int(any(owner.any() for _, owner in render(item)))
+        assert label == 0 or item.events
+
+
+def test_drawing_some_frames_shows_what_all_frames_show():
+    """The cast is where it is in the whole clip: only sensor noise, drawn frame by frame, differs."""
+    whole = Plan("a", 0, "weak", (0, 2, 0), (160, 90), 48, (("vehicle", 10),))
+    some = replace(whole, drawn=(20, 30))
+    frames = list(render(whole))
+    for number, (image, owner) in zip(some.drawn, render(some), strict=True):
+        assert np.array_equal(owner, frames[number][1])
+        assert np.abs(image.astype(int) - frames[number][0]).mean() < 6

@@ -69,7 +69,7 @@ def find(folder: Path) -> dict[str, FeatureFile]:
             raise UserError(f"{path}: {grouped[plain(name)][crop]} is of the same video; remove one of them")
         grouped[plain(name)][crop] = path
     if not grouped:
-        raise UserError(f"{folder} holds no features: .npy of (T, D) or (T, crops, D), or .txt of T rows, one per video")
+        raise UserError(f"{folder} holds no features, one file per video: .npy of (T, D) or (T, crops, D), or .txt")
     found = {
         name: FeatureFile.open(name, tuple(crops[crop] for crop in sorted(crops))) for name, crops in grouped.items()
     }

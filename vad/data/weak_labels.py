@@ -164,7 +164,7 @@ def _ubnormal(root: Path, names: list[str]) -> Lists:
 
 
 def _ubnormal_truth(root: Path, name: str, label: int) -> Truth:
-    """Of an abnormal video the frames in which any of its abnormal objects is tracked (``*_tracks.txt``: id,first,last)."""
+    """When any of a video's abnormal objects is there (``*_tracks.txt``: id,first,last of each)."""
     if not label:
         return Truth()
     files = sorted(root.rglob(f"{name}_annotations/*tracks*.txt"))
@@ -182,7 +182,9 @@ def _spans(file: Path, line: int, numbers: list[str]) -> tuple[tuple[int, int], 
     try:
         values = [int(value) for value in numbers]
     except ValueError:
-        raise UserError(f"{file}, line {line}: frame numbers must be whole numbers, found {' '.join(numbers)}") from None
+        raise UserError(
+            f"{file}, line {line}: frame numbers must be whole numbers, found {' '.join(numbers)}"
+        ) from None
     return tuple((a, b) for a, b in zip(values[::2], values[1::2], strict=True) if 0 <= a <= b)
 
 

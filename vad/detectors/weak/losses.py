@@ -25,9 +25,9 @@ def loss(network: Network, features: Tensor, valid: Tensor, labels: Tensor, para
     abnormal = labels == 1
     main = top_k_bce(logits, valid, labels, params.video_share)
     if params.loss == "bn_wvad":
-        shares = (params.video_share, params.batch_share)
+        apart = triplets(network, layers, (scores * distance).detach(), valid, abnormal, params)
         main = params.baseline_weight * main + normal_to_zero(scores[~abnormal], valid[~abnormal])
-        main = main + params.triplet_weight * triplets(network, layers, distance, valid, abnormal, shares, params.margin)
+        main = main + params.triplet_weight * apart
     return main + params.smoothness * smoothness(scores, valid) + params.sparsity * sparsity(scores, valid, abnormal)
 
 
@@ -38,29 +38,23 @@ def normal_to_zero(scores: Tensor, valid: Tensor) -> Tensor:
 
 
 def triplets(
-    network: Network,
-    layers: tuple[Tensor, Tensor],
-    distance: Tensor,
-    valid: Tensor,
-    abnormal: Tensor,
-    shares: tuple[float, float],
-    margin: float,
+    network: Network, layers: tuple[Tensor, Tensor], unusual: Tensor, valid: Tensor, abnormal: Tensor, params
 ) -> Tensor:
     """Mean over both layers of max(0, margin + d(normal) - d(abnormal)) of the selected snippets.
 
-    Of the abnormal videos those are selected that are among a video's or the batch's most distant; of the normal
-    videos as many of the most distant, the hard ones.
+    Of the abnormal videos those are selected that are among a video's or the batch's most unusual (by classifier times
+    distance, the score: by distance alone, as in the paper, events that are no outliers are never picked); of the
+    normal videos as many of the most unusual, the hard ones.
     """
-    unusual = distance.detach()
-    chosen = selected(unusual[abnormal], valid[abnormal], *shares)
+    chosen = selected(unusual[abnormal], valid[abnormal], params.video_share, params.batch_share)
     count = int(chosen.sum())
     normal = unusual[~abnormal].masked_fill(~valid[~abnormal], -1).flatten()
     hardest = normal.topk(min(count, int(valid[~abnormal].sum()))).indices
-    total = distance.new_zeros(())
+    total = unusual.new_zeros(())
     for norm, layer in zip(network.norms, layers, strict=True):
         far = norm.distance(layer[abnormal][chosen])  # (count,)
         near = norm.distance(layer[~abnormal].flatten(0, 1)[hardest])
-        total = total + (margin + near.mean() - far).relu().mean()
+        total = total + (params.margin + near.mean() - far).relu().mean()
     return total / len(layers)
 
 

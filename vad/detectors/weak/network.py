@@ -38,7 +38,7 @@ class MaskedBatchNorm(nn.Module):
         return (x - mean) * torch.rsqrt(variance + self.epsilon) * self.weight + self.bias
 
     def distance(self, x: Tensor) -> Tensor:
-        """(..., C) inputs of this layer -> (...) Mahalanobis distance to the running mean, variances on the diagonal."""
+        """(..., C) inputs of this layer -> (...) Mahalanobis distance to the running mean, by running variances."""
         return ((x - self.mean).square() / (self.variance + self.epsilon)).sum(-1).clamp_min(1e-12).sqrt()
 
 

@@ -194,5 +194,3 @@ def restored(weights: dict[str, np.ndarray], params: Params) -> Network:
     network = Network(len(weights["centre"]), params.width, params.reach, params.dropout)
     network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
     return network.eval()
-
-
