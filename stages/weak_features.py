@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     options = parse()
-    wanted = params.validate(params.read_file()["weak"]["temporal"], training.Params, "params.yaml: weak.temporal")
+    wanted = params.section("weak", training.Params)
     if options.loss:
         wanted = wanted.model_copy(update={"loss": options.loss})
     data = feature_sets.load(options.root, options.features)

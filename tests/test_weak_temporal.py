@@ -16,7 +16,7 @@ from vad.detectors.weak.bags import Bags, Held, padded
 from vad.detectors.weak.network import MaskedBatchNorm, Network, Scorer
 from vad.pipeline.errors import UserError
 
-SETTINGS = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())["weak"]["temporal"]
+SETTINGS = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())["weak"]
 PARAMS = training.Params(**SETTINGS)
 SMALL = PARAMS.model_copy(update={"width": 16, "steps": 6, "batch": 4, "evaluate_every": 2, "reach": 3, "dropout": 0.2})
 
