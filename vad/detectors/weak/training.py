@@ -46,8 +46,8 @@ class Params(Section):
     baseline_weight: float = pydantic.Field(ge=0, le=100)
     smoothness: float = pydantic.Field(ge=0, le=100)
     sparsity: float = pydantic.Field(ge=0, le=100)
-    holdout_every: int = pydantic.Field(ge=2)
-    evaluate_every: int = pydantic.Field(ge=1)
+    holdout_every: int = pydantic.Field(ge=2, le=1000)
+    evaluate_every: int = pydantic.Field(ge=1, le=1_000_000)
     average: float = pydantic.Field(ge=0, lt=1)
 
 
