@@ -15,7 +15,7 @@ from vad.data.frames import DATA, FrameStore
 from vad.evaluation import curves, scorecard
 from vad.metrics import measures
 from vad.pipeline import artifacts, params, stage
-from vad.pipeline.results import read_json, read_table
+from vad.pipeline.results import read_json, read_table, why_unranked
 from vad.post_processing import fused
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,10 @@ def main() -> dict:
     _save(METRICS, ".json", metrics | {name: own for name, own in beside.items() if own}, artifacts.save_json)
     _save(PLOTS, ".csv", _plots(tests, metrics, setting.fps, settings.plot_detectors), artifacts.save_table)
     best = scorecard.best_first(metrics)[0]
-    logger.info("best: %s, ROC-AUC %.3f", best, metrics[best].get("roc_auc", float("nan")))
+    if reason := why_unranked(metrics[best]["frames"], metrics[best]["abnormal_frames"]):
+        logger.warning("%s", reason)
+    else:
+        logger.info("best: %s, ROC-AUC %.3f", best, metrics[best]["roc_auc"])
     return {"frames": max(len(test) for test in tests.values())}
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from vad.benchmark import costs
 from vad.pipeline import artifacts, stage
 from vad.pipeline.errors import UserError
-from vad.pipeline.results import METRICS, known, read_timings
+from vad.pipeline.results import METRICS, known, read_json, read_timings, why_unranked
 
 COLUMNS = ["roc_auc", "roc_auc_low", "roc_auc_high", "roc_auc_macro", "average_precision", "f1"]
 
@@ -26,6 +26,13 @@ def results(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     ran = {name: metric for name, metric in values.items() if "roc_auc" in metric}
     table = pd.DataFrame.from_dict(ran, orient="index").reindex(columns=COLUMNS)
     return table.sort_values("roc_auc", ascending=False), skipped
+
+
+def unranked(folder: Path) -> str:
+    """Why there is no such table."""
+    measured = [artifacts.load_json(path) for path in sorted(folder.glob("*.json"))]
+    reasons = [why_unranked(own["frames"], own["abnormal_frames"]) for own in measured if "frames" in own]
+    return next((reason for reason in reasons if reason), "no detector was measured: run 'dvc repro'")
 
 
 def compare(table: pd.DataFrame, revision: str, within: float) -> None:
@@ -63,10 +70,22 @@ def main() -> None:
     if arguments.against:
         compare(table, arguments.against, arguments.within)
         return
-    print(table.to_string(float_format="%.3f"))
+    show(table, skipped)
+
+
+def show(table: pd.DataFrame, skipped: dict[str, str]) -> None:
+    """Print what a person wants to know first."""
+    if table.empty:
+        print(unranked(METRICS))
+    else:
+        print(table.to_string(float_format="%.3f"))
+        print("\nroc_auc: micro, over all scored test frames, with its 95 % interval by bootstrap over clips")
     for name, reason in skipped.items():
         print(f"{name}: did not run: {reason}")
-    print("\nroc_auc: micro, over all scored test frames, with its 95 % interval by bootstrap over clips")
+    answer = read_json(Path("data/answer.json"))
+    print("", *answer.get("says", []), "", sep="\n")
+    if table.empty and answer.get("review"):
+        print(pd.DataFrame(answer["review"]).drop(columns="agree", errors="ignore").to_string(index=False))
     for path in ("report/report.pdf", "report/report.tex", "plots/pictures", "data/videos"):
         if Path(path).exists():
             print(f"{path:20s} {Path(path).resolve()}")

@@ -116,3 +116,12 @@ def test_as_many_clips_are_held_out_as_the_calibration_needs_up_to_the_share(wan
     held_out = role(draw(index(train_clips=100, frames=300), sizes, "one_class", seed=0)[0], "calibration")
     assert held_out["clip"].nunique() == clips
     assert len(held_out) == min(wanted, 20 * 300)
+
+
+def test_few_calibration_frames_are_said(caplog):
+    sample, summary = draw(index(train_clips=1, frames=5), SIZES.model_copy(update={"holdout": 0.2}), "clean", seed=0)
+    assert len(role(sample, "calibration")) == 1
+    assert "calibration: 1 of 10 normal frames wanted" in caplog.text
+    assert "rarer than 1 normal frame in 1" in caplog.text
+    row = summary[summary["role"] == "calibration"].iloc[0]
+    assert (row["wanted"], row["drawn"]) == (10, 1)

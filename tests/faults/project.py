@@ -25,7 +25,7 @@ SMALL = {
     "object_ae": {"steps": 5, "max_objects": 200},
     "objects": {"max_objects": 200},
     "stae": {"steps": 6, "evaluate_every": 3, "checkpoint_every": 2, "holdout_windows": 4, "score_stride": 16},
-    "evaluation": {"resamples": 50},
+    "evaluation": {"resamples": 100},
     "pictures": {"dpi": 60},
     "annotate": {"clips": 1},
 }

@@ -214,7 +214,8 @@ def _folder_test(root: Path) -> list[RawClip]:
         first = next(iter(videos.values()))
         raise UserError(
             f"test clip {first.name} has no labels: write {file} with the header clip,start,end and a row per "
-            "abnormal stretch (first and last frame, 0-based, inclusive); clips without a row are normal"
+            "abnormal stretch (first and last frame, 0-based, inclusive); clips without a row are normal, and with "
+            "the header alone the run measures nothing but says what to look at"
         )
     files = {stem: path.relative_to(root / "test").as_posix() for stem, path in videos.items()}
     spans = annotations.labels_csv(file, Names(files))

@@ -41,6 +41,17 @@ def why_skipped(detector: str, folder: Path = MODELS) -> str | None:
     return artifacts.load_meta(folder / detector).get("skipped")
 
 
+def why_unranked(frames: int, abnormal: int) -> str | None:
+    """Why nothing can be ranked against the test frames' labels, in one line; None where both classes are there."""
+    if 0 < abnormal < frames:
+        return None
+    only = "abnormal" if abnormal else "normal"
+    return (
+        f"all {frames:,} test frames are labelled {only}, so no ROC-AUC, F1 or event can be measured; labels of both "
+        "kinds would say which detector to trust, and how much it misses"
+    )
+
+
 def read_json(path: Path) -> dict:
     """The JSON object in ``path``; empty where there is no such file."""
     return artifacts.load_json(path) if path.exists() else {}

@@ -86,7 +86,15 @@ def draw(index: pd.DataFrame, params: Params, protocol: Protocol, seed: int) -> 
                 (pd.concat([few, rest]), params.prototypes_per_class),
                 (abnormal, params.prototypes_per_class),
             ]
-    return _assemble(roles, protocol, rng)
+    sample, summary = _assemble(roles, protocol, rng)
+    summary.loc[summary["role"] == "calibration", "wanted"] = params.calibration
+    if len(calibration) < params.calibration:
+        log.warning(
+            "calibration: %d of %d normal frames wanted: the held-out training clips have no more. No score can be "
+            "called rarer than 1 normal frame in %d; give more training video, or raise balance_sample.holdout",
+            len(calibration), params.calibration, len(calibration),
+        )  # fmt: skip
+    return sample, summary
 
 
 def _held_out(train: pd.DataFrame, params: Params, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:

@@ -14,7 +14,7 @@ import yaml
 from vad.detectors import registry
 from vad.detectors.titles import ordered, title
 from vad.pipeline.params import Section
-from vad.pipeline.results import METRICS, Known, known, read_json, read_metrics, read_table
+from vad.pipeline.results import METRICS, Known, known, read_json, read_metrics, read_table, why_unranked
 from vad.report import overview, provenance
 from vad.report.latex import Tex, environment
 
@@ -112,6 +112,13 @@ class Facts:
         root = self.values.get("data", {}).get("root", "")
         counts = overview.dataset(read_table(self.root / DATA / "manifest.csv"))
         return {"name": Path(str(root)).name or "the data", **counts}
+
+    @property
+    def unranked(self) -> str | None:
+        """Why no detector can be measured on these labels; None where they can."""
+        test = self.dataset["test"]
+        reason = why_unranked(test["frames"], test["abnormal"])
+        return reason and reason[0].upper() + reason[1:]
 
     @property
     def roles(self) -> list[dict]:
