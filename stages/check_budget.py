@@ -116,9 +116,11 @@ def report(blocks: budget.Blocks, table: list[dict], options: argparse.Namespace
     print(f"{options.detector}: {minutes:.1f} minutes of held-out normal video, {clips} clips, {len(blocks)} blocks")
     print(pd.DataFrame(table).round(3).to_string(index=False))
     if options.json:
-        values = {"detector": options.detector, "minutes": minutes, "clips": clips, "blocks": len(blocks)}
         root = Path(options.root).name if options.root else "campus-sim"
-        artifacts.save_json(options.json, {"data": root, **values, "splits": options.splits, "budgets": table})
+        about = {"rows": "false alarms per hour", "data": root, "detector": options.detector, "splits": options.splits}
+        about |= {"minutes": minutes, "clips": clips, "blocks": len(blocks)}
+        rows = {f"{row['alarms_per_hour']:g}": row for row in table}
+        artifacts.save_json(options.json, {**rows, "run": about})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Fill the README's tables from runs, so that no figure in it is typed by hand.
+"""Fill the tables of README.md and docs/*.md from runs, so that no figure in them is typed by hand.
 
 ``python -m stages.fill_readme --keep ped2`` first keeps the metrics of the run in the workspace as
-``docs/results/ped2.json``. A table stands between ``<!-- results: ped2 roc_auc f1 -->`` and ``<!-- end -->``: the data
-set's name, then the columns.
+``docs/results/ped2.json``. A table stands between ``<!-- results: ped2 roc_auc f1 -->`` and ``<!-- end -->``: the name
+of a file of results, then the columns. What its rows are is said by ``rows`` under its key ``run``, else they are
+detectors.
 """
 
 import argparse
@@ -30,11 +31,12 @@ def keep(name: str) -> None:
 def table(name: str, columns: list[str]) -> str:
     """A Markdown table: a row a detector, best first by the first column; intervals beside the value they belong to."""
     values = json.loads((RESULTS / f"{name}.json").read_text())
+    first = values.get("run", {}).get("rows", "detector")
     rows = {row: value for row, value in (values["leak"] if columns[0] == "paper" else values).items()}
     rows = {row: value for row, value in rows.items() if _value(value, columns[0]) is not None}
     ranked = sorted(rows, key=lambda row: -_value(rows[row], columns[0]))
     titles = [column.rpartition(".")[2].replace("_", " ") for column in columns]
-    lines = ["| detector | " + " | ".join(titles) + " |"]
+    lines = [f"| {first} | " + " | ".join(titles) + " |"]
     lines.append("| --- |" + " ---: |" * len(columns))
     lines += [f"| {row} | " + " | ".join(_cell(rows[row], column) for column in columns) + " |" for row in ranked]
     return "\n".join(lines) + "\n"
@@ -68,9 +70,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.keep:
         keep(arguments.keep)
-    readme = Path("README.md")
-    with artifacts.replacing(readme) as temporary:
-        temporary.write_text(fill(readme.read_text()))
+    for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
+        if (filled := fill(text := page.read_text())) != text:
+            with artifacts.replacing(page) as temporary:
+                temporary.write_text(filled)
 
 
 if __name__ == "__main__":

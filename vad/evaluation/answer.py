@@ -49,10 +49,11 @@ def answer(run: Run) -> dict:
     """All of the answer.
 
     Returns:
-        ``labels``: whether test clips have both classes; ``confidence``; ``alarms_per_hour``: the budget;
-        ``trust``: ``detector``, ``why`` ("chosen", "declared" or "alone") and the fields of ``choice.Choice`` where
-        chosen; ``set``: detectors that cannot be told from the best; ``comparison``: test_clips, said, separated;
-        ``overall`` and ``scenes``: see :func:`card`; ``types``: see :func:`by_type`; ``agreement``, ``review``.
+        ``labels``: whether test clips have both classes; ``confidence``; ``alarms_per_hour``: the budget, counted by
+        ``block_seconds``; ``trust``: ``detector``, ``why`` ("chosen", "declared" or "alone") and the fields of
+        ``choice.Choice`` where chosen; ``set``: detectors that cannot be told from the best; ``comparison``:
+        test_clips, said, separated; ``overall`` and ``scenes``: see :func:`card`; ``types``: see :func:`by_type`;
+        ``agreement`` and ``review``: see ``vad.evaluation.agreement``.
     """
     tests = {name: _test(rows) for name, rows in run.rows.items()}
     labelled = any(rows["label"].nunique() == 2 for rows in tests.values())
@@ -66,6 +67,7 @@ def answer(run: Run) -> dict:
         "labels": labelled,
         "confidence": run.confidence,
         "alarms_per_hour": run.alarms_per_hour,
+        "block_seconds": run.block_seconds,
         "trust": trust,
         "set": compared["set"] if compared else [],
         "comparison": {key: compared[key] for key in ("test_clips", "said", "separated")} if compared else None,

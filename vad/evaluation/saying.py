@@ -64,8 +64,9 @@ def _false_alarms(answer: dict) -> str:
     if made is None:
         return "No false-alarm rate can be promised: no normal video was held out."
     promise = (
-        f"at most {_number(made['alarms_per_hour'])} false alarms per hour of normal video are promised, and in the "
-        f"long run between {_number(made['low'])} and {_number(made['high'])}"
+        f"at most {_number(made['alarms_per_hour'])} false alarms per hour of normal video are promised, in the long "
+        f"run between {_number(made['low'])} and {_number(made['high'])}, one that comes back within "
+        f"{answer['block_seconds']:g} s counted once"
     )
     minutes = f"{made['minutes']:.1f} minutes of held-out normal video"
     if made["refused"]:
