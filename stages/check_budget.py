@@ -35,7 +35,9 @@ def main() -> None:
     if not (store.folder / "manifest.csv").exists():
         root = options.root or render(options.work / "campus-sim", options.minutes)
         settings = params.section("extract_frames", extraction.Params)
-        extraction.extract(layouts.Params(root=str(root), layout="auto", fps=options.fps), settings, store.folder)
+        data = params.section("data", layouts.Params)
+        data = data.model_copy(update={"root": str(root), "layout": "auto", "fps": options.fps})
+        extraction.extract(data, settings, store.folder)
     fitting, held_out = deal(store.clips("train"), options.share)
     rows = scored(options.detector, fitting, held_out)
     fps = {clip.name: clip.fps for clip in held_out}
