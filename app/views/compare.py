@@ -1,4 +1,4 @@
-"""Which detector to trust: metrics with intervals, curves, AUC by type of event, and the leak."""
+"""Which detector to trust: the answer, metrics with intervals, curves, AUC by type of event, and the leak."""
 
 import streamlit as st
 
@@ -11,6 +11,13 @@ metrics = cached.metrics(project)
 project.need("Nothing to compare", project.metrics)
 if not tables.ran(metrics):
     project.need("Nothing to compare", project.metrics / "fusion.json")
+
+
+def answer() -> None:
+    """The sentences of the report's first page."""
+    if says := cached.json(project.data / "answer.json").get("says"):
+        with st.container(border=True):
+            st.markdown("\n".join(f"- {sentence}" for sentence in says))
 
 
 def numbers() -> None:
@@ -98,6 +105,7 @@ VIEWS = {
     "Score densities": densities,
     "Leak": leak,
 }
+answer()
 numbers()
 for tab, view in zip(st.tabs(list(VIEWS), on_change="rerun", key="view"), VIEWS.values(), strict=True):
     if tab.open:
