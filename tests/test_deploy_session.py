@@ -156,4 +156,4 @@ def test_cameras_have_settings_of_their_own(tmp_path):
 
 def test_an_unknown_detector_is_one_line():
     with pytest.raises(UserError, match="choose from brightness, fusion"):
-        Settings(detector="padim").rules(FlashBundle().thresholds)
+        Settings(detector="padim").rules(FlashBundle(), FlashBundle().thresholds)

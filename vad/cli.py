@@ -6,11 +6,9 @@ command that needs it.
 
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +18,7 @@ from vad.deploy.flags import (
     After,
     Before,
     Broker,
+    Budget,
     BundleFolder,
     Cameras,
     Cooldown,
@@ -34,10 +33,12 @@ from vad.deploy.flags import (
     Merge,
     Metrics,
     Names,
+    Open,
     Out,
     Print,
     Printed,
     Quiet,
+    Read,
     Scene,
     Threshold,
     alarms,
@@ -63,6 +64,7 @@ def score(
     fps: Fps = None,
     detector: Detector = None,
     threshold: Threshold = None,
+    alarms_per_hour: Budget = None,
     hysteresis: Hysteresis = 0.3,
     least_seconds: Least = 0.5,
     merge_seconds: Merge = 2.0,
@@ -82,6 +84,7 @@ def score(
 ) -> None:
     """Score files and folders of pictures, every frame, as fast as it goes."""
     with _one_line_errors(quiet):
+        from vad.deploy import commands
         from vad.deploy.settings import from_flags
         from vad.deploy.sinks.chosen import chosen
 
@@ -89,6 +92,7 @@ def score(
             scene=scene,
             detector=detector,
             threshold=threshold,
+            alarms_per_hour=alarms_per_hour,
             fps=fps,
             hysteresis=hysteresis,
             least_seconds=least_seconds,
@@ -97,40 +101,12 @@ def score(
         )
         if (annotated or clips) and out is None:
             raise UserError("--annotated and --clips need a folder: add --out FOLDER")
+        found = commands.stored(sources)
         sending = {"hooks": webhook, "headers": webhook_header, "mqtt": mqtt, "discovery": discovery}
         sinks = chosen(printed, json_file, out, True, sending, None)
-        _score_all(sources, bundle, settings, sinks, out, annotated, (before, after) if clips else None, quiet)
-
-
-def _score_all(texts, folder, settings, sinks, out, annotated, around, quiet) -> None:
-    from tqdm import tqdm
-
-    from vad.deploy import score as scoring
-    from vad.deploy.recorder import Recorder
-    from vad.deploy.session import Keeping
-    from vad.deploy.settings import checked
-    from vad.deploy.sources import files
-    from vad.deploy.sources.address import resolve
-
-    try:
-        sources = resolve(texts)
-        if live := [source.shown for source in sources if source.live]:
-            raise UserError(f"{live[0]} is live: watch it with 'vad watch'")
-        bundle = load(folder)
-        checked(settings, bundle)
-        for source in sources:
-            sinks.camera(source.name, list(bundle.thresholds))
-            keeping = Keeping(
-                clips=Recorder(out / "clips", *around) if around else None,
-                thumbnails=out / "thumbnails" if around else None,
-                annotated=out / f"{source.name}.mp4" if annotated else None,
-            )
-            bar = tqdm(total=files.count(source), desc=source.name, unit=" frames", disable=True if quiet else None)
-            with bar:
-                session = scoring.score(source, bundle, settings, sinks, keeping, bar.update)
-            _note("%s: %d frames, %d alarms", source.name, session.frames, session.begun)
-    finally:
-        sinks.close()
+        with closing(sinks):
+            around = (before, after) if clips else None
+            commands.score(found, load(bundle), settings, sinks, out, annotated, around, quiet)
 
 
 @app.command()
@@ -146,14 +122,15 @@ def watch(
     fps: Fps = None,
     detector: Detector = None,
     threshold: Threshold = None,
+    alarms_per_hour: Budget = None,
     hysteresis: Hysteresis = 0.3,
     least_seconds: Least = 0.5,
     merge_seconds: Merge = 2.0,
     cooldown_seconds: Cooldown = 0.0,
     gap_seconds: Annotated[float, alarms(help="After so long without a frame the detectors begin anew.")] = 5.0,
     down_seconds: Annotated[float, alarms(help="After so long without a frame a camera is down.")] = 15.0,
-    open_seconds: Annotated[float, typer.Option(help="For a stream to open and give its first frame.")] = 15.0,
-    read_seconds: Annotated[float, typer.Option(help="Without a frame, after which a reader is killed.")] = 10.0,
+    open_seconds: Open = 15.0,
+    read_seconds: Read = 10.0,
     longest_pause: Annotated[float, typer.Option(help="At most, in seconds, between two attempts.")] = 30.0,
     out: Out = None,
     scores: Annotated[bool, kept("--scores", help="OUT/scores.csv too, a row per frame: it grows for ever.")] = False,
@@ -170,6 +147,7 @@ def watch(
 ) -> None:
     """Watch cameras, several in one process, until interrupted: an alarm per event, clips, messages, figures."""
     with _one_line_errors(quiet):
+        from vad.deploy import commands
         from vad.deploy.settings import from_flags
         from vad.deploy.sinks.chosen import chosen
         from vad.deploy.sources.live import Patience
@@ -179,6 +157,7 @@ def watch(
             scene=scene,
             detector=detector,
             threshold=threshold,
+            alarms_per_hour=alarms_per_hour,
             fps=fps,
             hysteresis=hysteresis,
             least_seconds=least_seconds,
@@ -193,53 +172,47 @@ def watch(
             before=before,
             after=after,
         )
-        listed = _listed(sources or [], cameras, settings, realtime)
+        found = commands.cameras(sources or [], cameras, settings, realtime)
         sending = {"hooks": webhook, "headers": webhook_header, "mqtt": mqtt, "discovery": discovery}
         sinks = chosen(printed, json_file, out, scores, sending, metrics)
-        _watch_all(listed, bundle, sinks, options, quiet)
+        with closing(sinks):
+            commands.watch(found, load(bundle), sinks, options, quiet)
 
 
-def _listed(texts: list[str], file: Path | None, settings, realtime: bool) -> list:
-    from vad.deploy.settings import cameras as read_cameras
-    from vad.deploy.sources.address import resolve
+@app.command()
+def adapt(
+    source: Annotated[str, typer.Argument(help="The camera, or a file of its normal video; NAME=... names it.")],
+    bundle: BundleFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle to write.")],
+    minutes: Annotated[float, typer.Option(min=1, help="Of normal video to take from a camera.")] = 30.0,
+    scene: Scene = None,
+    alarms_per_hour: Budget = None,
+    hysteresis: Hysteresis = 0.3,
+    least_seconds: Least = 0.5,
+    merge_seconds: Merge = 2.0,
+    cooldown_seconds: Cooldown = 0.0,
+    open_seconds: Open = 15.0,
+    read_seconds: Read = 10.0,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a bundle to a camera: scene, calibration and thresholds from its own normal video."""
+    with _one_line_errors(quiet):
+        from vad.deploy import commands
+        from vad.deploy.settings import from_flags
+        from vad.deploy.sources.live import Patience
 
-    listed = [(source, settings) for source in resolve(texts)] + (read_cameras(file, settings) if file else [])
-    if not listed:
-        raise UserError("name a camera to watch, or a file of them with --cameras")
-    names = [source.name for source, _ in listed]
-    for source, _ in listed:
-        if names.count(source.name) > 1:
-            raise UserError(f"two cameras are named '{source.name}'; give names of your own, as in 'left=rtsp://...'")
-        if source.kind == "pictures":
-            raise UserError(f"{source.address} is a folder of pictures: score it with 'vad score'")
-        if not source.live and not realtime:
-            raise UserError(f"{source.address} is a file: score it with 'vad score', or play it as live: --realtime")
-    return listed
-
-
-def _watch_all(listed: list, folder: Path, sinks, options, quiet: bool) -> None:
-    from vad.deploy.settings import checked
-    from vad.deploy.watch import Watch
-
-    try:
-        bundle = load(folder)
-        for _, settings in listed:
-            checked(settings, bundle)
-        watching, asked = Watch(listed, bundle, sinks, options), threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: asked.set())
-        watching.start()
-        shown = not quiet and sys.stderr.isatty()
-        while not asked.is_set() and not watching.wait(1.0):
-            if shown:
-                print(f"\r\033[K{watching.status()[:200]}", end="", file=sys.stderr, flush=True)
-        if shown:
-            print(file=sys.stderr)
-        watching.stop()
-        watching.wait(30)
-        _note("%s", watching.status())
-    finally:
-        sinks.close()
+        settings = from_flags(
+            scene=scene,
+            alarms_per_hour=alarms_per_hour,
+            hysteresis=hysteresis,
+            least_seconds=least_seconds,
+            merge_seconds=merge_seconds,
+            cooldown_seconds=cooldown_seconds,
+        )
+        patience = Patience(open=open_seconds, read=read_seconds)
+        found = commands.one(source)
+        load(bundle)  # a damaged one is refused before so many minutes go by
+        commands.adapt(found, bundle, out, minutes, settings, patience, quiet)
 
 
 @bundles.command("show")
@@ -258,10 +231,6 @@ def load(folder: Path):
     from vad.deploy import bundle
 
     return bundle.load(folder)
-
-
-def _note(text: str, *values: object) -> None:
-    logging.getLogger("vad").info(text, *values)
 
 
 @contextmanager

@@ -41,9 +41,14 @@ Scene = Annotated[str | None, typer.Option(help="The fitted scene to judge by; b
 Fps = Annotated[
     float | None, typer.Option(help="Frames a second to look at, by default all; of a folder of pictures their rate.")
 ]
+Open = Annotated[float, typer.Option(help="Seconds for a stream to open and give its first frame.")]
+Read = Annotated[float, typer.Option(help="Seconds without a frame after which a stream's reader is killed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on standard error.")]
 Detector = Annotated[str | None, alarms(help="Whose score raises alarms; by default the fusion's.")]
 Threshold = Annotated[float | None, alarms(help="Calibrated score from which on it is one; by default the bundle's.")]
+Budget = Annotated[
+    float | None, alarms("--alarms-per-hour", help="A budget in place of a threshold, with an adapted bundle.")
+]
 Hysteresis = Annotated[float, alarms(help="Decimal log odds below the threshold down to which an alarm holds.")]
 Least = Annotated[float, alarms(help="Seconds that an alarm must hold.")]
 Merge = Annotated[float, alarms(help="Seconds of quiet that end an alarm; sooner, it is the same event.")]

@@ -2,9 +2,21 @@
 
 from typing import ClassVar
 
+import cv2
 import numpy as np
 
 from vad.deploy.sources.media import Frame
+
+MOST_SIDE = 720  # pixels of the short side that a picture to learn from keeps
+
+
+def bounded(image: np.ndarray) -> np.ndarray:
+    """``image`` with a short side of at most ``MOST_SIDE`` pixels: so many of them are kept in memory."""
+    height, width = image.shape[:2]
+    scale = MOST_SIDE / min(height, width)
+    if scale >= 1:
+        return image
+    return cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
 
 
 class Learning:
@@ -30,7 +42,7 @@ class Learning:
         elapsed = frame.seconds - self._start
         due = len(self.sample) / 2 * self.seconds / self.pairs
         if self._second_is_due or (len(self.sample) < 2 * self.pairs and elapsed >= due):
-            self.sample.append(frame.image)
+            self.sample.append(bounded(frame.image))
             self._second_is_due = not self._second_is_due
         return elapsed >= self.seconds and not self._second_is_due
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vad.deploy.learning import bounded
 from vad.deploy.session import NOTHING, Keeping, Session
 from vad.deploy.settings import Settings
 from vad.deploy.sinks.sink import Sink
@@ -52,13 +53,13 @@ def score(
 
 
 def spread(source: Source, fps: float | None) -> list[np.ndarray]:
-    """Pairs of consecutive frames, evenly over the file, of the first one's size: (H, W, 3) uint8 RGB each."""
+    """Pairs of consecutive frames, evenly over the file: (H, W, 3) uint8 RGB each."""
     every = max(2, (files.count(source) or 0) // PAIRS)
     pictures: list[np.ndarray] = []
     frames = (item for item in files.read(source, fps) if isinstance(item, Frame))
     for number, frame in enumerate(frames):
-        if number % every < 2 and (not pictures or frame.image.shape == pictures[0].shape):
-            pictures.append(frame.image)
+        if number % every < 2:
+            pictures.append(bounded(frame.image))
         if len(pictures) >= 2 * PAIRS:
             break
     return pictures

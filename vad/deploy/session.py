@@ -138,7 +138,7 @@ class Session:
             return False
         if self.learning:
             self._sample, self.learning = sample, None
-        rules = self.settings.rules(self._scorer.thresholds)
+        rules = self.settings.rules(self.bundle, self._scorer.thresholds)
         self._detector = self.settings.in_charge(self._scorer.thresholds)
         if self._alarms is None:
             self._alarms = Alarms(self.name, rules, self.epoch or 0.0)
@@ -155,6 +155,8 @@ class Session:
     def _judge(self, judged: list[Scored]) -> list[Scored]:
         for scored in judged:
             frame = self._waiting.popleft()
+            while frame.seconds < scored.seconds:  # a stride passes over some
+                frame = self._waiting.popleft()
             self.frames += 1
             self.sinks.scored(self.name, scored, self.epoch, time.monotonic() - frame.arrived)
             reading = scored.readings[self._detector]

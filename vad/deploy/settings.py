@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pydantic
 
+from vad.deploy import budget
 from vad.deploy.alarms import Rules
+from vad.deploy.normal import normal_video
 from vad.deploy.sources.address import Source, resolve
 from vad.deploy.stream import FUSION, Bundle
 from vad.pipeline.errors import UserError
@@ -18,6 +20,7 @@ class Settings(Section):
         scene: the view that detectors were fitted on; by default the camera's name.
         detector: whose score raises alarms; by default the fusion, else the bundle's first detector.
         threshold: on the calibrated scale; by default the bundle's.
+        alarms_per_hour: a budget in place of a threshold, where the bundle is adapted to the camera.
         fps: frames per second to look at; all by default.
         The others: as in :class:`vad.deploy.alarms.Rules`.
     """
@@ -25,6 +28,7 @@ class Settings(Section):
     scene: str | None = None
     detector: str | None = None
     threshold: float | None = pydantic.Field(default=None, gt=0, lt=1)
+    alarms_per_hour: float | None = pydantic.Field(default=None, gt=0, le=3600)
     fps: float | None = pydantic.Field(default=None, gt=0, le=240)
     hysteresis: float = Rules.model_fields["hysteresis"].default
     least_seconds: float = Rules.model_fields["least_seconds"].default
@@ -33,11 +37,26 @@ class Settings(Section):
     update_seconds: float = Rules.model_fields["update_seconds"].default
     gap_seconds: float = Rules.model_fields["gap_seconds"].default
 
-    def rules(self, thresholds: dict[str, float]) -> Rules:
-        """The rules, with the threshold of the detector in charge where none of its own is set."""
-        own = self.threshold if self.threshold is not None else thresholds[self.in_charge(thresholds)]
+    def rules(self, bundle: Bundle, thresholds: dict[str, float]) -> Rules:
+        """The rules, with the threshold of the detector in charge where none of its own is set.
+
+        Args:
+            thresholds: by detector, those that hold for the camera.
+
+        Raises:
+            UserError: the budget cannot be kept, or the bundle has no such detector.
+        """
+        name = self.in_charge(thresholds)
         names = set(Rules.model_fields) - {"threshold"}
-        return validate(self.model_dump(include=names) | {"threshold": own}, Rules, "alarms")
+        own = self.threshold if self.threshold is not None else thresholds[name]
+        rules = validate(self.model_dump(include=names) | {"threshold": own}, Rules, "alarms")
+        if self.alarms_per_hour is None:
+            return rules
+        if self.threshold is not None:
+            raise UserError("a camera has a threshold or a budget of alarms an hour: leave one of them out")
+        normal = normal_video(bundle.folder)
+        limit = budget.threshold(normal.calibrated(name), normal.seconds, self.alarms_per_hour, rules)
+        return rules.model_copy(update={"threshold": limit})
 
     def in_charge(self, thresholds: dict[str, float]) -> str:
         """The detector whose score raises alarms.
@@ -86,5 +105,5 @@ def cameras(file: Path, base: Settings) -> list[tuple[Source, Settings]]:
 
 def checked(settings: Settings, bundle: Bundle) -> Settings:
     """``settings`` if ``bundle`` can follow them, before any camera is opened."""
-    settings.rules(bundle.thresholds)
+    settings.rules(bundle, bundle.thresholds)
     return settings

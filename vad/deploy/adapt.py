@@ -1,0 +1,151 @@
+"""A bundle of a camera's own: its scene learnt, its scores calibrated and its thresholds set on its own normal video.
+
+The detectors stay as they were fitted. What changes is what they are compared with: the held-out normal scores of the
+data set give way to this camera's, and the thresholds, until then tuned on labelled frames of elsewhere, to those that
+keep the camera within a budget of alarms. Scene, calibration and thresholds see the same video; it should be long, and
+of all that is normal there.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vad.data.packing import stored_size
+from vad.deploy import budget, sealed
+from vad.deploy import bundle as bundles
+from vad.deploy import sample as samples
+from vad.deploy.alarms import Rules
+from vad.deploy.normal import Normal
+from vad.deploy.score import spread
+from vad.deploy.sources import files
+from vad.deploy.sources.address import Source
+from vad.deploy.sources.media import Frame, Opened
+from vad.deploy.stream import FUSION
+from vad.perception.camera import Camera
+from vad.pipeline import artifacts
+from vad.pipeline.errors import UserError
+from vad.post_processing.calibration import quantile, surprise
+
+BETWEEN = 60.0  # seconds between two parts of a recording: no alarm spans them
+
+
+def adapt(
+    folder: Path,
+    videos: list[Source],
+    scene: str,
+    out: Path,
+    rules: Rules,
+    per_hour: float | None = None,
+    progress: Callable[[int], object] = lambda frames: None,
+) -> dict:
+    """Write the bundle in ``folder``, adapted to the normal video in ``videos``, as ``out``.
+
+    Args:
+        videos: files of one camera, in order of time. scene: the name under which the camera is to be judged.
+        rules: by which alarms are counted; their threshold does not matter.
+        per_hour: alarms an hour that are allowed; None: the fewest that so much video can promise.
+
+    Returns:
+        What the card says of it: camera, minutes, frames, alarms_per_hour, thresholds.
+
+    Raises:
+        UserError: the video is too short or changes its size, or the bundle is not whole.
+    """
+    if out.resolve() == folder.resolve():
+        raise UserError(f"{out} is the bundle itself: name another folder with --out")
+    bundles.load(folder)
+    with artifacts.replacing(out) as made:
+        shutil.copytree(folder, made)
+        _give_scene(made, videos, scene)
+        normal = judged(bundles.load(made), videos, scene, progress)
+        minutes = float(normal.seconds[-1] - normal.seconds[0]) / 60
+        per_hour = per_hour if per_hour is not None else max(60 / minutes, 1e-3)
+        thresholds = {
+            name: budget.threshold(normal.calibrated(name), normal.seconds, per_hour, rules) for name in normal.scores
+        }
+        facts = {
+            "camera": scene,
+            "minutes": round(minutes, 2),
+            "frames": len(normal.seconds),
+            "alarms_per_hour": round(per_hour, 4),
+            "thresholds": thresholds,
+        }
+        _write(made, normal, facts)
+    return facts
+
+
+def judged(bundle: bundles.FittedBundle, videos: list[Source], scene: str, progress: Callable[[int], object]) -> Normal:
+    """The scores of all frames of ``videos``, calibrated and fused by themselves alone."""
+    seconds, scores, start = [], {name: [] for name in bundle.detectors}, 0.0
+    for video in videos:
+        scorer, last, fps = None, 0.0, 25.0
+        for item in _with_end(files.read(video)):
+            if isinstance(item, Opened):
+                fps = item.fps
+            found = []
+            if isinstance(item, Frame):
+                if scorer is None:
+                    scorer = bundle.open(Camera(scene, scene, fps, item.image.shape[1::-1]))
+                found, last = scorer.push(item.image, item.seconds), item.seconds
+                progress(1)
+            elif item is None and scorer is not None:
+                found = scorer.close()
+            for one in found:
+                seconds.append(start + one.seconds)
+                for name, own in scores.items():
+                    own.append(one.readings[name].causal)
+        start += last + BETWEEN
+    normal = {name: np.array(own) for name, own in scores.items()}
+    calibrated = {name: quantile(own, own) for name, own in normal.items()}
+    weights = bundle.settings.weights
+    normal[FUSION] = sum(weight * surprise(calibrated[name]) for name, weight in weights.items())
+    return Normal(np.array(seconds), normal)
+
+
+def _with_end(items):
+    yield from items
+    yield None
+
+
+def _give_scene(made: Path, videos: list[Source], scene: str) -> None:
+    """Learn the camera's scene into the bundle, in place of all others."""
+    values = json.loads((made / "bundle.json").read_text())
+    values["scenes"] = [scene]
+    if values["objects"] is not None:
+        sample = [image for video in videos for image in spread(video, None)]
+        size = stored_size(*sample[0].shape[1::-1], values["short_side"])
+        images = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in sample]
+        learnt = samples.learn(Camera(scene, scene, 25.0, size), images, values["objects"]["height"])
+        artifacts.save_state(made / "scenes", {scene: learnt.arrays()}, {})
+    _save_json(made / "bundle.json", values)
+    sealed.seal(_unsealed(made))
+
+
+def _write(made: Path, normal: Normal, facts: dict) -> None:
+    artifacts.save_state(made / "calibration", {"normal": normal.scores, "times": {"seconds": normal.seconds}}, {})
+    values = json.loads((made / "bundle.json").read_text())
+    _save_json(made / "bundle.json", values | {"thresholds": facts["thresholds"], "scene_thresholds": {}})
+    card = json.loads((made / "card.json").read_text())
+    _save_json(made / "card.json", card | {"adapted": facts})
+    with (made / "card.md").open("a", encoding="utf-8") as file:
+        file.write(
+            f"\n## Adapted to {facts['camera']}\n\n"
+            f"Scene, calibration and thresholds come from {facts['minutes']:.1f} minutes of the camera's own normal "
+            f"video ({facts['frames']} frames), within a budget of {facts['alarms_per_hour']:g} alarms an hour; what "
+            "is said above of thresholds and alarms was measured before that.\n\n"
+            + "".join(f"- {name}: threshold {value:.9g}\n" for name, value in facts["thresholds"].items())
+        )
+    sealed.seal(_unsealed(made))
+
+
+def _unsealed(folder: Path) -> Path:
+    (folder / sealed.SUMS).unlink()
+    return folder
+
+
+def _save_json(path: Path, values: dict) -> None:
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
