@@ -1,12 +1,13 @@
-"""Fill the tables of README.md and docs/*.md from runs, so that no figure in them is typed by hand.
+"""Fill the tables of README.md and docs/ from runs and the picture of the rooms from the code: no figure is typed.
 
-``python -m stages.fill_readme --keep ped2`` first keeps the metrics of the run in the workspace as
+``python -m stages.fill_docs --keep ped2`` first keeps the metrics of the run in the workspace as
 ``docs/results/ped2.json``. A table stands between ``<!-- results: ped2 roc_auc f1 -->`` and ``<!-- end -->``: the name
 of a file of results, then the columns. What its rows are is said by ``rows`` under its key ``run``, else they are
-detectors.
+detectors. The graph of the rooms stands between ``<!-- rooms -->`` and ``<!-- end -->``.
 """
 
 import argparse
+import ast
 import json
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import UserError
 
 RESULTS = Path("docs/results")
+ROOMS = re.compile(r"(<!-- rooms -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLE = re.compile(r"(<!-- results: (\S+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 INTERVAL = ("roc_auc", "roc_auc_macro", "average_precision", "paper", "clean", "leak")
 
@@ -59,9 +61,25 @@ def _cell(values: dict, column: str) -> str:
     return f"{value:.3f}{interval}"
 
 
+def rooms(package: Path = Path("vad")) -> str:
+    """A Mermaid graph of the library's rooms, an arrow for each that imports from another, from the code's imports."""
+    arrows = set()
+    for file in sorted(package.rglob("*.py")):
+        room = file.relative_to(package).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if names == [package.name]:
+                names = [f"{package.name}.{alias.name}" for alias in node.names]
+            inside = [name.split(".")[1] for name in names if name.startswith(f"{package.name}.")]
+            arrows |= {(room, other) for other in inside if other not in (room, "pipeline") and room != "__init__"}
+    lines = [f"    {room} --> {other}" for room, other in sorted(arrows)]
+    return "\n".join(["```mermaid", "graph TD", *lines, "```"]) + "\n"
+
+
 def fill(text: str) -> str:
-    """The README's text with every marked table made anew."""
-    return TABLE.sub(lambda match: match[1] + table(match[2], match[3].split()) + match[4], text)
+    """A page's text with every marked table and graph made anew."""
+    text = TABLE.sub(lambda match: match[1] + table(match[2], match[3].split()) + match[4], text)
+    return ROOMS.sub(lambda match: match[1] + rooms() + match[2], text)
 
 
 def main() -> None:
@@ -70,11 +88,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.keep:
         keep(arguments.keep)
-    for page in (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
-        if (filled := fill(text := page.read_text())) != text:
-            with artifacts.replacing(page) as temporary:
-                temporary.write_text(filled)
+    for page in [Path("README.md"), *sorted(Path("docs").glob("*.md"))]:
+        before = page.read_text(encoding="utf-8")
+        if (filled := fill(before)) != before:
+            page.write_text(filled, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    stage.run(main, alone=False)
