@@ -21,7 +21,7 @@ SMALLER = {
     "object_ae": {"crop": 16, "channels": 4, "steps": 4},
     "tracks": {"components": 2, "boxes": 400, "scene_boxes": 200},
     "stae": {"steps": 2, "widths": [2, 2, 2, 2], "step_seconds": 0.04, "holdout_windows": 2},
-    "evaluation": {"resamples": 20},
+    "evaluation": {"resamples": 100},
     "annotate": {"clips": 1},
 }
 
