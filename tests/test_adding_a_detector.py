@@ -42,7 +42,9 @@ def project(tmp_path_factory) -> Path:
     """The project with the page's detector, over a small made-up frame store."""
     root = tmp_path_factory.mktemp("project")
     for folder in ("vad", "stages", "report"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "report.tex", "report.pdf"))
+        shutil.copytree(
+            ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "report.tex", "report.pdf")
+        )
     example_run.build(root, ["padim"], test_clips=2, frames=40, extras=False)
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, root / name)
