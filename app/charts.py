@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from vad.visualization.style import ABNORMAL, INK, MAIN, NORMAL, QUIET, SERIES
+from vad.visualization.style import ABNORMAL, INK, MAIN, NORMAL, QUIET, SECOND, SERIES
 
 ROW = 26  # pixels of a bar's row
 PLAIN_AXIS = {"grid": True, "gridColor": "#eef0f2", "domainColor": QUIET, "tickColor": QUIET, "labelColor": INK}
@@ -82,6 +82,21 @@ def heat(table: pd.DataFrame, order: list[str]) -> alt.LayerChart:
     white = alt.when(alt.datum.auc < 0.7).then(alt.value("white")).otherwise(alt.value("black"))
     text = base.mark_text(fontSize=12).encode(text=alt.Text("auc:Q", format=".2f"), color=white)
     return styled(alt.layer(cells, text).properties(height=(ROW + 2) * len(order) + 30))
+
+
+def shares(table: pd.DataFrame) -> alt.LayerChart:
+    """Share of events noticed, with its interval. ``table``: ``app.answering.by_type``."""
+    colour = {"noticed": SECOND, "missed": ABNORMAL, "too few to say": NORMAL}
+    base = alt.Chart(table).encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=160)),
+        color=alt.Color("verdict:N", title=None, scale=colour_scale(colour), legend=alt.Legend(orient="top")),
+        tooltip=[alt.Tooltip("name", title="event"), alt.Tooltip("text", title="noticed"), "delay"],
+    )
+    x = alt.X("low:Q", title="share of events noticed", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
+    half = alt.Chart(pd.DataFrame({"x": [0.5]})).mark_rule(color=INK, strokeDash=[2, 3], opacity=0.5).encode(x="x:Q")
+    rule = base.mark_rule(strokeWidth=2, opacity=0.6).encode(x=x, x2="high:Q")
+    point = base.mark_point(filled=True, size=80, opacity=1).encode(x="share:Q")
+    return styled(alt.layer(half, rule, point).properties(height=(ROW + 4) * len(table) + 50))
 
 
 def leak(table: pd.DataFrame) -> alt.LayerChart:

@@ -15,6 +15,7 @@ from vad.pipeline.errors import UserError
 # In views/, not in pages/: Streamlit takes a folder of that name for pages of its own, without this frame.
 PAGES = {
     "Results": [
+        ("answer", "The answer", ":material/verified:"),
         ("compare", "Compare detectors", ":material/leaderboard:"),
         ("clip", "A clip", ":material/movie:"),
         ("threshold", "Threshold", ":material/tune:"),
@@ -33,7 +34,7 @@ def main() -> None:
     )
     pages = {
         section: [
-            st.Page(f"views/{name}.py", title=title, icon=icon, default=name == "compare")
+            st.Page(f"views/{name}.py", title=title, icon=icon, default=name == "answer")
             for name, title, icon in entries
         ]
         for section, entries in PAGES.items()

@@ -61,7 +61,7 @@ def measure(root: Path) -> None:
 
     The test clips are dealt to two folds, so that thresholds are cross-fitted, and the causal scores lag behind.
     """
-    from stages import evaluate, rank, tune_thresholds
+    from stages import answer, evaluate, rank, tune_thresholds
 
     table = pd.read_parquet(root / "data/fused.parquet")
     folds = {clip: place % 2 for place, clip in enumerate(sorted(table.loc[table["role"] == "test", "clip"].unique()))}
@@ -74,7 +74,7 @@ def measure(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(parts, sort_keys=False))
     with contextlib.chdir(root):
         shutil.copy("metrics/leak.json", "data/leak.json")
-        for stage in (tune_thresholds, rank, evaluate):
+        for stage in (tune_thresholds, rank, evaluate, answer):
             stage.main()
 
 

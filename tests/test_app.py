@@ -26,8 +26,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 ROOT = Path(__file__).parents[1]
 DETECTORS = ["padim", "motion", "prototypes", "fusion"]
 PAGES = {
-    "": "Compare detectors", "clip": "A clip", "threshold": "Threshold", "experiments": "Experiments",
-    "review": "Review", "try_it": "Try it",
+    "": "The answer", "compare": "Compare detectors", "clip": "A clip", "threshold": "Threshold",
+    "experiments": "Experiments", "review": "Review", "try_it": "Try it",
 }  # fmt: skip
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -97,7 +97,7 @@ def browser():
 @pytest.fixture
 def page(browser):
     page = browser.new_page(viewport={"width": 1360, "height": 900})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     page.failures = []
     page.on("pageerror", lambda error: page.failures.append(str(error)))
     yield page
@@ -126,6 +126,16 @@ def shown(page, label: str, text: str) -> None:
     page.get_by_test_id("stMetric").filter(has_text=label).get_by_text(text, exact=True).wait_for()
 
 
+def test_the_answer_is_what_the_run_says(page, address, project):
+    said = json.loads((project / "data/answer.json").read_text())
+    visit(page, address, "")
+    page.get_by_text(f"Trust {title(said['trust']['detector'])}", exact=True).wait_for()
+    noticed = said["overall"]["events"]
+    shown(page, "Events noticed", f"{noticed['noticed']} of {noticed['total']}")
+    for sentence in said["says"]:
+        page.get_by_text(sentence).wait_for()
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_opens_without_an_error(page, address, path):
     visit(page, address, path)
@@ -133,7 +143,7 @@ def test_every_page_opens_without_an_error(page, address, path):
 
 
 def test_the_views_of_the_comparison(page, address):
-    visit(page, address, "")
+    visit(page, address, "compare")
     page.get_by_test_id("stDataFrame").wait_for()
     for name in ("By type of event", "ROC", "Precision-recall", "Score densities", "Leak"):
         page.get_by_role("tab", name=name, exact=True).click()
@@ -186,17 +196,22 @@ def test_keys_answer_and_labels_are_written(page, address, project):
     visit(page, address, "review")
     answered = page.get_by_test_id("stCaptionContainer").filter(has_text="Answered:")
     answered.get_by_text("0 yes, 0 no, 0 skipped").wait_for()
+    page.locator(".player video").wait_for()
+    settle(page)
     page.keyboard.press("n")
     answered.get_by_text("0 yes, 1 no, 0 skipped").wait_for()
     assert labels.read_text() == "clip,start,end\n"
+    settle(page)
     page.keyboard.press("s")
     answered.get_by_text("0 yes, 1 no, 1 skipped").wait_for()
+    settle(page)
     page.keyboard.press("y")
     answered.get_by_text("1 yes, 1 no, 1 skipped").wait_for()
     (row,) = pd.read_csv(labels, dtype={"clip": str}).itertuples(index=False)
     truth = pd.read_parquet(project / "data/frames.parquet").query("clip == @row.clip")
     assert 0 <= row.start <= row.end < len(truth)
     assert len(pd.read_csv(project / "reviews/mine.csv")) == 3
+    settle(page)
     page.keyboard.press("b")
     answered.get_by_text("0 yes, 1 no, 1 skipped").wait_for()
     assert labels.read_text() == "clip,start,end\n"

@@ -41,6 +41,9 @@ waiting = reviewing.unanswered(found, seen, own)
 
 
 def answer(alarm: Alarm, text: str, slider: str) -> None:
+    current = practice if own is None else reviewing.answers(own)
+    if not reviewing.unanswered([alarm], ((said.clip, said.first, said.last) for said in current), own):
+        return  # a second key before the next alarm was there
     clip = clips[alarm.clip]
     first, last = st.session_state.get(slider) or (alarm.first / clip.fps, alarm.last / clip.fps)
     exact = (alarm.first, alarm.last) if text != "yes" else (round(first * clip.fps), round(last * clip.fps))
