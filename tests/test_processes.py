@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 STAGE = """
+import stages  # watches DVC from here on
 import sys, time
 from vad.pipeline import artifacts, stage
 def main():
@@ -21,6 +22,7 @@ def main():
 stage.run(main, name="toy")
 """
 POOL = """
+import stages
 import time
 from vad.pipeline import processes, stage
 def main():
@@ -63,6 +65,12 @@ def test_a_stage_ends_with_the_dvc_that_ran_it(started, how):
     shell.send_signal(how)
     assert ended(processes)
     assert list(Path("data/.tmp").glob(".writing-*")) == []  # it had the time to tidy up
+
+
+def test_a_stage_ends_with_the_dvc_that_goes_while_it_imports(started):
+    shell, processes = started("import stages, time\nprint('writing', flush=True)\ntime.sleep(60)")
+    shell.kill()
+    assert ended(processes)
 
 
 def test_a_stage_started_by_hand_outlives_its_shell(started):

@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -181,3 +182,30 @@ def test_revision_marks_changed_files(tmp_path, monkeypatch) -> None:
     assert "modified" not in provenance.revision()
     (tmp_path / "params.yaml").write_text("a: 2\n")
     assert provenance.revision().endswith(", modified")
+
+
+def test_a_run_without_labels_says_so_and_gives_no_dash_for_a_figure(runs, tmp_path, monkeypatch) -> None:
+    shutil.copytree(runs["lone"], tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    manifest = pd.read_csv("data/manifest.csv", dtype={"clip": str, "scene": str})
+    artifacts.save_table("data/manifest.csv", manifest.assign(abnormal_frames=0))
+    metrics = artifacts.load_json("metrics/padim.json")
+    counts = {key: metrics[key] for key in ("fp", "tn", "frames", "clips")}
+    artifacts.save_json("metrics/padim.json", counts | {"abnormal_frames": 0, "f1": 0.0, "tp": 0, "fn": 0})
+    render_report.main()
+    text = Path("report/report.tex").read_text()
+    assert "test frames are labelled normal, so no ROC-AUC, F1 or event can be measured" in text
+    assert "-- over all frames" not in text
+    assert "tab:main" not in text
+    assert not re.search(r"\bnan\b", text.lower())
+
+
+def test_hostile_names_of_videos_stay_names(runs, tmp_path, monkeypatch) -> None:
+    shutil.copytree(runs["lone"], tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    Path("data/videos").mkdir(exist_ok=True)
+    Path("data/videos/x}{y}\\input{^^2fetc^^2fhostname}\\href{z.mp4").touch()
+    render_report.main()
+    text = Path("report/report.tex").read_text()
+    assert "\\input{" not in text
+    assert "^^2f" not in text

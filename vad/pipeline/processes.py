@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -48,8 +49,15 @@ def end_with_dvc() -> None:
     without its terminal.
     """
     if "DVC_STAGE" in os.environ and hasattr(os, "pidfd_open"):
+        if os.getppid() == 1 and not _is_dvc(1):
+            sys.exit(128 + signal.SIGTERM)  # it went while Python started
         watched = [descriptor for pid in _starters() if (descriptor := _handle(pid)) is not None]
         threading.Thread(target=_terminate_after, args=(watched,), daemon=True).start()
+
+
+def _is_dvc(pid: int) -> bool:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return b"dvc" in file.read()
 
 
 def _starters() -> list[int]:

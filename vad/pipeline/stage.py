@@ -72,7 +72,6 @@ def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = 
     keep_memory()
     name = name or Path(sys.argv[0]).stem
     processes.handle_termination()
-    processes.end_with_dvc()
     started = time.perf_counter()
     try:
         with scratch.only_one(name) if alone else nullcontext():
