@@ -1,7 +1,10 @@
 """The threshold that keeps a camera within so many alarms an hour, from its own normal video.
 
 The alarms that are counted are those of the rules that will raise them: hysteresis, least duration, merging and
-cool-down included. A promise of r alarms an hour needs 1/r hours of normal video; for less it is refused.
+cool-down included. A promise of r alarms an hour needs 1/r hours of normal video; for less it is refused. In T hours
+it lets r T - 1 of them happen, not r T: the threshold is fitted to this very video, and of other video one alarm more
+is to be expected, as beyond the k-th highest of n exchangeable scores lie k / (n + 1) of new ones (see
+``vad.post_processing.budget``).
 """
 
 import numpy as np
@@ -14,7 +17,7 @@ MOST = 0.1  # of normal video in alarm, whatever the number of alarms
 
 
 def threshold(calibrated: np.ndarray, seconds: np.ndarray, per_hour: float, rules: Rules) -> float:
-    """The lowest threshold down from the highest normal score at which normal video gives no more alarms.
+    """The lowest threshold down from the highest normal score at which other normal video will give no more.
 
     Args:
         calibrated: (N,) scores of normal video in (0, 1), one camera's, in order; seconds: (N,) their ascending times.
@@ -33,7 +36,7 @@ def threshold(calibrated: np.ndarray, seconds: np.ndarray, per_hour: float, rule
         )
     lowest, level = None, log_odds(float(calibrated.max()))
     while (calibrated >= (limit := 1 / (1 + 10.0**-level))).mean() <= MOST:
-        if count(calibrated, seconds, rules.model_copy(update={"threshold": limit})) > allowed:
+        if count(calibrated, seconds, rules.model_copy(update={"threshold": limit})) >= allowed:
             break
         lowest, level = limit, level - STEP
     return float(np.nextafter(calibrated.max(), 1)) if lowest is None else lowest
