@@ -101,14 +101,16 @@ def detect(root: Path, layout: str = "auto") -> Layout:
 def _shanghaitech_train(root: Path) -> list[RawClip]:
     videos = {path.stem: path for path in videos_in(root / "training/videos")}
     names = sorted(videos.keys() | _track_names(root, "training"), key=natural)
-    return [raw_clip(name, "train", videos.get(name), None if name in videos else 24.0) for name in names]
+    return [
+        raw_clip(name, "train", videos.get(name), None if name in videos else _frames_fps(root, name)) for name in names
+    ]
 
 
 def _shanghaitech_test(root: Path) -> list[RawClip]:
     folders = {path.name: path for path in folders_in(root / "testing/frames")}
     names = sorted(folders.keys() | _track_names(root, "testing"), key=natural)
     _say_unused_labels(root, names)
-    return [_masked(root, name, folders.get(name), 24.0) for name in names]
+    return [_masked(root, name, folders.get(name), _frames_fps(root, name)) for name in names]
 
 
 def _masked(root: Path, name: str, pixels: Path | None, fps: float, intervals: Intervals | None = None) -> RawClip:
