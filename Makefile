@@ -4,7 +4,7 @@
 # make app    the results in a browser: http://localhost:8501
 # make verify every output against its checksum     make mend   deletes what is damaged
 # make faults a small run whose stages are killed and whose files are damaged: half an hour
-.PHONY: demo test lint benchmark app verify mend faults setup tex clean
+.PHONY: demo test lint docs lock benchmark app verify mend faults setup tex clean
 PYTHON ?= python3
 BIN := .venv/bin
 # The stages run as 'python -m stages.<name>': the environment's python must come first.
@@ -29,6 +29,10 @@ test: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/mkdocs build --quiet --strict
 
 benchmark: setup
 	$(BIN)/python -m stages.benchmark
