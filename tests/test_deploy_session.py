@@ -122,6 +122,8 @@ def test_a_scene_that_nobody_fitted_is_learnt_first():
 def test_a_file_of_an_unknown_scene_is_learnt_from_all_of_it(clip):
     class Picky(FlashBundle):
         def open(self, camera, sample=None):
+            if sample is None:
+                raise UserError("not fitted")
             assert len(sample) == 120
             return super().open(camera)
 

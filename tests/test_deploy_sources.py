@@ -78,6 +78,21 @@ def test_a_folder_of_pictures_is_a_clip(tmp_path):
     np.testing.assert_array_equal(items[11].image, flashes.picture(10, False))
 
 
+def test_pairs_are_neighbours_spread_over_the_file(tmp_path):
+    path = flashes.video(tmp_path / "long.mp4", 20, [])
+
+    def at(image):  # the square's place says which frame it is
+        return int(np.abs(image[50, :, 0].astype(int) - 90).argmin())
+
+    for most, every in ((5, None), (30, 16)):  # from key frames, and between them
+        images = list(files.pairs(Source("long", "file", str(path)), most))
+        assert len(images) == 2 * most
+        places = [at(image) for image in images]
+        assert all(abs(b - a) == 2 or b == 0 for a, b in zip(places[::2], places[1::2], strict=True))
+        assert len(set(places)) >= min(most, 18)  # the square comes round every 72 frames
+        assert every is None or np.abs(images[-1].astype(int) - flashes.picture(465, False)).mean() < 3
+
+
 def test_what_is_no_video_is_one_line(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"nothing" * 100)
     with pytest.raises(UserError, match="cannot be opened as a video"):

@@ -116,7 +116,7 @@ def _give_scene(made: Path, videos: list[Source], scene: str) -> None:
     values = json.loads((made / "bundle.json").read_text())
     values["scenes"] = [scene]
     if values["objects"] is not None:
-        sample = [image for video in videos for image in spread(video, None)]
+        sample = [image for video in videos for image in spread(video)]
         size = stored_size(*sample[0].shape[1::-1], values["short_side"])
         images = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in sample]
         learnt = samples.learn(Camera(scene, scene, 25.0, size), images, values["objects"]["height"])

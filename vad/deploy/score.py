@@ -34,10 +34,7 @@ def score(
     Raises:
         UserError: the file is no video, the bundle cannot judge it.
     """
-    known = (settings.scene or source.name) in bundle.scenes
-    session = Session(
-        source.name, bundle, settings, sinks, None, keeping, None if known else spread(source, settings.fps)
-    )
+    session = Session(source.name, bundle, settings, sinks, None, keeping, lambda: spread(source))
     try:
         for item in files.read(source, settings.fps):
             if isinstance(item, Frame):
@@ -52,14 +49,6 @@ def score(
     return session
 
 
-def spread(source: Source, fps: float | None) -> list[np.ndarray]:
+def spread(source: Source) -> list[np.ndarray]:
     """Pairs of consecutive frames, evenly over the file: (H, W, 3) uint8 RGB each."""
-    every = max(2, (files.count(source) or 0) // PAIRS)
-    pictures: list[np.ndarray] = []
-    frames = (item for item in files.read(source, fps) if isinstance(item, Frame))
-    for number, frame in enumerate(frames):
-        if number % every < 2:
-            pictures.append(bounded(frame.image))
-        if len(pictures) >= 2 * PAIRS:
-            break
-    return pictures
+    return [bounded(image) for image in files.pairs(source, PAIRS)]

@@ -7,6 +7,7 @@ The scorer is opened by the first frame, and anew when the picture's size change
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,8 +46,8 @@ class Session:
 
     Args:
         epoch: seconds since 1970 at which the frames' clock is 0; None for a file, whose times stand alone.
-        sample: pictures of the camera to learn its scene from, where the bundle does not know it; None to take them
-            from the frames as they come, which then are not judged.
+        sample: gives pictures of the camera to learn its scene from, where the bundle has to and does not know it;
+            None to take them from the frames as they come, which then are not judged.
 
     Attributes:
         frames: judged so far. alarms: begun so far.
@@ -60,13 +61,13 @@ class Session:
         sinks: Sink,
         epoch: float | None = None,
         keeping: Keeping = NOTHING,
-        sample: list[np.ndarray] | None = None,
+        sample: Callable[[], list[np.ndarray]] | None = None,
     ) -> None:
         self.name, self.bundle, self.settings, self.sinks, self.epoch = name, bundle, settings, sinks, epoch
         self.keeping = keeping
         self.frames = self.begun = 0
         self.learning: Learning | None = None
-        self._sample = sample
+        self._sample, self._learnt = sample, None
         self._fps: float | None = None
         self._scorer: Scorer | None = None
         self._alarms: Alarms | None = None
@@ -126,18 +127,20 @@ class Session:
         camera = Camera(self.name, self.settings.scene or self.name, self._fps or 25.0, size)
         if self.learning is not None and not self.learning.take(frame):
             return False
-        sample = self.learning.sample if self.learning else self._sample
+        if self.learning is not None:
+            self._learnt, self.learning = self.learning.sample, None
         try:
-            known = camera.scene in self.bundle.scenes
-            self._scorer = self.bundle.open(camera) if known or sample is None else self.bundle.open(camera, sample)
+            self._scorer = self.bundle.open(camera, self._learnt)
         except UserError as error:
-            if known or sample is not None:
+            if camera.scene in self.bundle.scenes or self._learnt is not None:
                 raise
-            log.info("%s: %s; learning it from the first %.0f s", self.name, error, Learning.seconds)
-            self.learning = Learning(size)
-            return False
-        if self.learning:
-            self._sample, self.learning = sample, None
+            if self._sample is None:
+                log.info("%s: %s; learning it from the first %.0f s", self.name, error, Learning.seconds)
+                self.learning = Learning(size)
+                return False
+            log.info("%s: the scene '%s' is learnt from the file itself", self.name, camera.scene)
+            self._learnt = self._sample()
+            self._scorer = self.bundle.open(camera, self._learnt)
         rules = self.settings.rules(self.bundle, self._scorer.thresholds)
         self._detector = self.settings.in_charge(self._scorer.thresholds)
         if self._alarms is None:

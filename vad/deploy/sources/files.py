@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 
 from vad.data.listing import pictures_in
 from vad.deploy.sources.address import Source
@@ -52,6 +53,48 @@ def count(source: Source) -> int | None:
         if stream.frames:
             return stream.frames
         return round(container.duration / 1e6 * frame_rate(stream)) if container.duration else None
+
+
+def pairs(source: Source, most: int) -> Iterator[np.ndarray]:
+    """Up to ``most`` pairs of consecutive frames, evenly over the source: (H, W, 3) uint8 RGB, one after the other.
+
+    Of a video they begin at key frames, so that little is decoded.
+    """
+    if source.kind == "pictures":
+        paths = pictures_in(Path(source.address))
+        starts = np.unique(np.linspace(0, max(0, len(paths) - 2), most).astype(int))
+        for place in sorted({int(number) for start in starts for number in (start, start + 1)}):
+            yield cv2.cvtColor(cv2.imread(str(paths[place]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        return
+    total = count(source) or 0
+    with _opened(source.address) as container:
+        stream = container.streams.video[0]
+        every, seen = max(2, total // most), 0
+        keys = _key_frames(container, stream)
+        if len(keys) >= most:
+            for start in keys[:: len(keys) // most][:most]:
+                container.seek(start, stream=stream)
+                yield from (frame.to_ndarray(format="rgb24") for frame in _first_two(container, stream))
+            return
+        container.seek(stream.start_time or 0, stream=stream)
+        for number, frame in enumerate(container.decode(stream)):
+            if number % every < 2 and seen < 2 * most:
+                seen += 1
+                yield frame.to_ndarray(format="rgb24")
+
+
+def _key_frames(container: av.container.InputContainer, stream: av.VideoStream) -> list[int]:
+    """Time stamps of the key frames that have one, without decoding."""
+    return [packet.pts for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None]
+
+
+def _first_two(container: av.container.InputContainer, stream: av.VideoStream) -> list[av.VideoFrame]:
+    found = []
+    for frame in container.decode(stream):
+        found.append(frame)
+        if len(found) == 2:
+            break
+    return found
 
 
 def _opened(path: str) -> av.container.InputContainer:
