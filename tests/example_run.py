@@ -115,10 +115,10 @@ def _write_tables(root: Path, labels: dict[str, np.ndarray], extras: bool) -> No
     tracks = {"clip": str, "frame": int, "track": int, "x1": float, "y1": float, "x2": float, "y2": float}
     pd.DataFrame({name: [] for name in tracks}).astype(tracks).to_parquet(root / "data/tracks.parquet", index=False)
     test = index[index["split"] == "test"].assign(role="test", fold=0)
-    train = index[index["split"] == "train"].assign(role="padim", fold=-1)
+    train = index[index["split"] == "train"].assign(role="normal", fold=-1)
     pd.concat([train, test])[["clip", "frame", "label", "role", "fold"]].to_parquet(root / "data/sample.parquet")
     pd.DataFrame(
-        [["padim", 0, 2000, len(train)], ["test", 0, None, 200], ["test", 1, None, 100]],
+        [["normal", 0, 2000, len(train)], ["test", 0, None, 200], ["test", 1, None, 100]],
         columns=["role", "label", "wanted", "drawn"],
     ).to_csv(root / "data/sample.csv", index=False)
     pd.DataFrame(columns=["clip", "frame", "problem", "action"]).to_csv(root / "data/input_quality.csv", index=False)

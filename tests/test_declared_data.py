@@ -12,7 +12,7 @@ from tests import sandbox
 SMALLER = {
     "simulate": {"train_clips": 5, "test_clips": 3, "frames": 110, "width": 192, "height": 108, "scenes": 1},
     "extract_frames": {"short_side": 108},
-    "balance_sample": {"padim": 40, "cam_reference": 10, "prototypes_per_class": 60, "calibration": 100, "folds": 2},
+    "balance_sample": {"normal": 40, "cam_reference": 10, "prototypes_per_class": 60, "calibration": 100, "folds": 2},
     "backbone": {"image_size": 64},
     "encoder": {"image_size": 64},
     "padim": {"grid": 8, "n_features": 20},

@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from vad.features import folding
+from vad.features import backbones, folding
 
 
 def fused(net: nn.Sequential) -> nn.Module:
@@ -57,3 +58,18 @@ def test_a_convolution_whose_output_is_used_twice_keeps_its_activation_apart():
     folding.fuse_activations(graph)
     x = torch.randn(1, 1, 6, 6)
     torch.testing.assert_close(graph(x)["out"], net(x))
+
+
+def test_without_the_private_call_features_stay_the_same(monkeypatch):
+    backbone = backbones.load(backbones.Params(name="efficientnet_lite0", weights=None, image_size=64), device="cpu")
+    frames = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    x = backbone.preprocess(frames)
+    assert folding.usable()
+    (fused,) = backbone.features(x, ["layer3"])
+    monkeypatch.setenv("VAD_ONEDNN", "0")
+    assert not folding.usable()
+    plain = backbones.load(backbones.Params(name="efficientnet_lite0", weights=None, image_size=64), device="cpu")
+    torch.testing.assert_close(plain.features(x, ["layer3"])[0], fused, rtol=1e-3, atol=1e-4)
+    monkeypatch.delenv("VAD_ONEDNN")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not folding.usable()

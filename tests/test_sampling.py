@@ -7,7 +7,7 @@ from vad.pipeline.errors import UserError
 from vad.protocol.sampling import Params, draw
 
 SIZES = Params(
-    padim=20, cam_reference=5, prototypes_per_class=30, test_per_class=15, calibration=10, holdout=0.4, folds=3
+    normal=20, cam_reference=5, prototypes_per_class=30, test_per_class=15, calibration=10, holdout=0.4, folds=3
 )
 
 
@@ -38,11 +38,11 @@ def keys(rows: pd.DataFrame) -> set[tuple[str, int]]:
 @pytest.mark.parametrize("protocol", ["clean", "one_class"])
 def test_normal_roles_see_training_clips_alone(protocol):
     sample, _ = draw(index(), SIZES, protocol, seed=0)
-    for name in ("padim", "cam_reference", "fit_all"):
+    for name in ("normal", "cam_reference", "fit_all"):
         assert set(role(sample, name)["fold"]) == {-1}
         assert role(sample, name)["label"].sum() == 0
     assert len(role(sample, "test")) == 50
-    assert len(role(sample, "padim")) == 20
+    assert len(role(sample, "normal")) == 20
 
 
 @pytest.mark.parametrize("protocol", ["clean", "paper", "one_class"])
@@ -50,7 +50,7 @@ def test_calibration_is_seen_by_no_fit(protocol):
     sample, _ = draw(index(), SIZES, protocol, seed=0)
     held_out = keys(role(sample, "calibration"))
     assert held_out
-    for name in ("fit_all", "padim", "cam_reference", "prototypes", "test"):
+    for name in ("fit_all", "normal", "cam_reference", "prototypes", "test"):
         assert not held_out & keys(role(sample, name))
 
 
@@ -74,7 +74,7 @@ def test_paper_fits_on_the_pool_it_scores():
     sample, _ = draw(index(), SIZES, "paper", seed=0)
     pool = keys(role(sample, "test"))
     assert role(sample, "test")["label"].value_counts().to_dict() == {0: 15, 1: 15}
-    for name in ("padim", "cam_reference", "prototypes"):
+    for name in ("normal", "cam_reference", "prototypes"):
         assert keys(role(sample, name)) <= pool
 
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_filled_is_capped_and_said(caplog):
 def test_same_seed_same_sample_other_seed_other_sample():
     first, again, other = (draw(index(), SIZES, "clean", seed=s)[0] for s in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
-    assert keys(role(first, "padim")) != keys(role(other, "padim"))
+    assert keys(role(first, "normal")) != keys(role(other, "normal"))
 
 
 def test_a_single_training_clip_holds_its_end_out():

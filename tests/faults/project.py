@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[2]
 SMALL = {
     "simulate": {"train_clips": 8, "test_clips": 8, "frames": 80, "width": 214, "height": 120, "scenes": 2},
     "extract_frames": {"short_side": 120},
-    "balance_sample": {"padim": 120, "cam_reference": 20, "calibration": 100, "folds": 2},
+    "balance_sample": {"normal": 120, "cam_reference": 20, "calibration": 100, "folds": 2},
     "backbone": {"image_size": 96},
     "encoder": {"image_size": 96},
     "padim": {"grid": 7, "n_features": 20},

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 TITLE = "PaDiM"
 READS = ("frames",)
-ROLE = "padim"
+ROLE = "normal"
 LABELLED = False
 NEEDS_BACKBONE = True
 BENCHMARK = {"fit": "ratio >= 0.6", "score": "ratio >= 0.6"}

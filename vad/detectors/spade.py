@@ -25,7 +25,7 @@ from vad.pipeline.params import Section
 
 TITLE = "SPADE"
 READS = ("frames",)
-ROLE = "padim"
+ROLE = "normal"
 LABELLED = False
 NEEDS_BACKBONE = True
 BENCHMARK = {"score": None}

@@ -143,7 +143,7 @@ class Backbone:
             graph = _trace(self._net, [self.stages.get(name) for name in outputs], self.stages.get(grad_from))
             folding.fold_batch_norm(graph)
             graph = graph.requires_grad_(False).to(self.device, memory_format=torch.channels_last)
-            if self.device == "cpu":
+            if self.device == "cpu" and folding.usable():
                 folding.fuse_activations(graph)
             self._graphs[outputs, grad_from] = graph
         return self._graphs[outputs, grad_from]

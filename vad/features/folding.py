@@ -4,6 +4,8 @@ Batch normalisation is folded into the convolutions; on a CPU, each convolution 
 ReLU along in one oneDNN call, which on a mobile network is a third of the time.
 """
 
+import os
+
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
@@ -102,6 +104,13 @@ class OneDnnConv(nn.Module):
             padding.append(total - total // 2)
             widen.append(total % 2)
         return tuple(padding), tuple(widen)
+
+
+def usable() -> bool:
+    """Whether PyTorch has the private oneDNN call that this module makes; ``VAD_ONEDNN=0`` says not to make it."""
+    if os.environ.get("VAD_ONEDNN") == "0" or not torch.backends.mkldnn.is_available():
+        return False
+    return hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 def _fusible(conv: nn.Conv2d) -> bool:

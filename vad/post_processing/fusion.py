@@ -31,7 +31,6 @@ from vad.metrics.measures import Frames, auc, resamples
 from vad.pipeline.params import Protocol, Section
 from vad.protocol.cross_fitting import deal_clips
 
-FUSIONS = ("fusion", "fusion_mean", "fusion_max", "fusion_logistic")
 RESAMPLES = 200
 INNER_FOLDS = 4  # of the permitted clips, where they are all of one fold
 

@@ -3,7 +3,7 @@
 ``data/sample.parquet`` holds one row per (role, clip, frame):
 
 - ``fit_all``: every frame of the training clips that are not held out; what temporal detectors are fitted on;
-- ``padim``: normal frames for PaDiM and SPADE; ``cam_reference``: normal frames for the mean CAM;
+- ``normal``: normal frames for what learns them one by one (PaDiM, SPADE); ``cam_reference``: for the mean CAM;
 - ``prototypes``: frames of both classes for detectors that learn from labels;
 - ``calibration``: stretches of held-out training clips, normal, seen by no fit: quantiles and false-alarm budgets;
 - ``test``: the frames that are scored and evaluated.
@@ -30,7 +30,7 @@ COLUMNS = ["clip", "frame", "label", "role", "fold"]
 class Params(Section):
     """Section ``balance_sample``: sizes of the roles in frames."""
 
-    padim: int = pydantic.Field(ge=2, le=10_000_000)
+    normal: int = pydantic.Field(ge=2, le=10_000_000)
     cam_reference: int = pydantic.Field(ge=1, le=10_000_000)
     prototypes_per_class: int = pydantic.Field(ge=1, le=10_000_000)
     test_per_class: int = pydantic.Field(ge=1, le=10_000_000)
@@ -71,11 +71,11 @@ def draw(index: pd.DataFrame, params: Params, protocol: Protocol, seed: int) -> 
         normal, abnormal = (pool[pool["label"] == label] for label in (0, 1))
         roles["test"] = [(normal, params.test_per_class), (abnormal, params.test_per_class)]
         roles["prototypes"] = [(normal, params.prototypes_per_class), (abnormal, params.prototypes_per_class)]
-        roles["padim"] = [(normal, params.padim)]
+        roles["normal"] = [(normal, params.normal)]
         roles["cam_reference"] = [(normal, params.cam_reference)]
     else:
         roles["test"] = [(test, None)]
-        roles["padim"] = [(fitting, params.padim)]
+        roles["normal"] = [(fitting, params.normal)]
         roles["cam_reference"] = [(fitting, params.cam_reference)]
         roles["prototypes"] = [(fitting, params.prototypes_per_class)]
         if protocol == "clean":
