@@ -35,6 +35,7 @@ def main() -> dict:
         protocol=common.protocol,
         fusing=params.section("fusion", fusion.Params),
         tuning=tuning,
+        rule=settings.threshold,
         seed=common.seed,
     )
     with artifacts.replacing(OUT) as folder:

@@ -1,11 +1,14 @@
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests import moving_squares as squares
 from vad.perception import detection
+from vad.perception.camera import Camera
 from vad.perception.foreground import ObjectSize
 from vad.perception.scene import Scene
+from vad.perception.sight import Perception, View
 from vad.pipeline.errors import UserError
 
 PARAMS = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=200)
@@ -50,3 +53,18 @@ def test_cut_out_stays_in_the_image():
     assert detection.cut_out(image, np.array([2, 2, 4, 4]), 0).tolist() == [[22, 23], [32, 33]]
     assert detection.cut_out(image, np.array([-5, 8, 2, 20]), 0.1).shape == (4, 3)
     assert detection.cut_out(image, np.array([20, 20, 30, 30]), 0).size == 1
+
+
+def test_a_camera_of_another_size_finds_what_the_scene_does(tmp_path):
+    clip = squares.clip(tmp_path, "a", 1.0)
+    scene = Scene.learn([clip], 240)
+    larger = Camera("a", "01", clip.fps, (330, 240))  # a little wider in shape, too
+    params = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=500)
+    own, other = (View(5, image) for image in (clip.read(5), cv2.resize(clip.read(5), larger.size)))
+    (box,), (area,) = detection.find(own, scene, params)
+    (wide,), (wide_area,) = detection.find(other, scene, params)
+    stretch = (330 / 240) / (160 / 120)
+    np.testing.assert_allclose(wide, box * [stretch, 1, stretch, 1], atol=0.05)
+    assert wide_area == pytest.approx(area * stretch, rel=0.25)
+    with pytest.raises(UserError, match="320x120 is not shaped like those from which scene '01' was learnt"):
+        detection.Finder(Perception(Camera("a", "01", 10.0, (320, 120))), scene, params)

@@ -209,3 +209,41 @@ def test_memory_of_a_stream_is_bounded(fast_walker: motion.Detector, walk: Clip)
         stream.push(Sight([View(frame, image)]))
         sizes.append((len(stream._flow._flows), len(stream._flow._waiting)))
     assert len(set(sizes[20:])) == 1
+
+
+def test_detectors_on_a_camera_share_one_pass_of_the_backbone(
+    training: list[Clip], walk: Clip, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cam = gradcam.Params(layers=["layer1", "layer2"], reference="scene", grid=8)
+    near = spade.Params(
+        pooled_layer="layer2",
+        layers=["layer1"],
+        grid=4,
+        neighbours=3,
+        gallery=40,
+        gallery_neighbours=5,
+        pixel_neighbours=2,
+        per_scene=True,
+        frame_score="map_max",
+    )
+    together = [
+        gradcam.Detector(gradcam.fit(training, cam, 0, backbone), cam, backbone),
+        spade.Detector(spade.fit(training, near, 0, backbone), near, backbone),
+    ]
+    alone = [detector.score(walk)[0] for detector in together]
+    passes = []
+    outputs = Backbone.outputs
+    monkeypatch.setattr(
+        Backbone, "outputs", lambda self, x, names, *rest: passes.append(len(x)) or outputs(self, x, names, *rest)
+    )
+    perception = looked_at(walk)
+    streams = [detector.stream(perception) for detector in together]
+    found = [[one for sight in part for one in stream.push(sight)] for part, stream in _turns(walk, streams)]
+    assert passes == [16, 16, 8]
+    for scores, judged in zip(alone, found, strict=True):
+        np.testing.assert_allclose([one.score for one in judged], scores, rtol=1e-4, atol=1e-5)
+
+
+def _turns(clip: Clip, streams: list[streaming.Stream]) -> list[tuple[list[Sight], streaming.Stream]]:
+    every = list(sights(clip))
+    return [(every, stream) for stream in streams]

@@ -11,6 +11,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -88,8 +89,14 @@ class FittedBundle:
         """``card.json``."""
         return json.loads((self.folder / "card.json").read_text())
 
-    def open(self, camera: Camera, sample: list[np.ndarray] | None = None, stride: int | None = None) -> CameraScorer:
-        """See :meth:`vad.deploy.stream.Bundle.open`; ``stride`` in place of the bundle's own."""
+    def open(
+        self,
+        camera: Camera,
+        sample: list[np.ndarray] | None = None,
+        stride: int | None = None,
+        detectors: Sequence[str] | None = None,
+    ) -> CameraScorer:
+        """See :meth:`vad.deploy.stream.Bundle.open`; ``stride`` and ``detectors`` in place of the bundle's own."""
         short_side = self.settings.short_side
         stored = Camera(camera.name, camera.scene, camera.fps, stored_size(*camera.size, short_side))
         perception = Perception(stored)
@@ -99,8 +106,10 @@ class FittedBundle:
         if self._encoder is not None:
             embedding.give(perception, embedding.Encoded(self._encoder, perception))
         thresholds = {**self.thresholds, **self.scene_thresholds.get(camera.scene, {})}
+        fitted = {name: self.fitted[name] for name in detectors or self.detectors}
+        calibration = self.calibration.of(list(fitted))
         return CameraScorer(
-            self.fitted, perception, camera, self.calibration, thresholds, short_side, stride or self.settings.stride
+            fitted, perception, camera, calibration, thresholds, short_side, stride or self.settings.stride
         )
 
     def _scene(self, camera: Camera, sample: list[np.ndarray] | None) -> Scene:

@@ -35,6 +35,11 @@ class Calibration:
         """``value`` as a quantile of the normal ones."""
         return float(quantile(np.array([value]), self.normal[name])[0])
 
+    def of(self, detectors: list[str]) -> "Calibration":
+        """The same for some of the detectors: their weights, as shares of what they have together."""
+        total = sum(self.weights[name] for name in detectors) or 1.0
+        return Calibration(self.temporal, self.normal, {name: self.weights[name] / total for name in detectors})
+
     def fused(self, calibrated: dict[str, float]) -> float:
         """Calibrated scores as one: the weighted mean of their surprises."""
         return float(sum(weight * surprise(calibrated[name]) for name, weight in self.weights.items()))

@@ -71,6 +71,11 @@ class Backbone:
         self._graphs: dict[tuple[tuple[str, ...], str | None], fx.GraphModule] = {}
         self._runners: list[tuple[set[str], int, engines.Runner]] = []
 
+    @property
+    def network(self) -> nn.Module:
+        """The classifier itself, as it was before it was made faster."""
+        return self._net
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the network's weights, by which a fitted model knows the backbone it was fitted with."""

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import cv2
 import numpy as np
 import pandas as pd
 import pydantic
@@ -42,6 +43,7 @@ CUT = 1.6  # a blob more than so many times the typical size is cut
 LEAST_BLOB = 0.08  # of the typical box: smaller blobs are rims of shadows
 LEAST_PIECE = 0.15  # of the typical box: smaller pieces are rims
 MAP_HEIGHT = 240  # working height of the maps, which have one value per cell of the flow grid
+SAME_SHAPE = 0.1  # by which a picture's aspect may differ from the scene's
 CONFIDENCE = 0.5  # least score of a detected box
 
 
@@ -70,7 +72,13 @@ class Finder:
 
     def __init__(self, perception: Perception, scene: Scene, params: Params) -> None:
         self._scene, self._params = scene, params
-        self._height = perception.camera.size[1]
+        width, self._height = perception.camera.size
+        rows, columns = scene.background.image.shape[:2]
+        if abs(width / self._height / (columns / rows) - 1) > SAME_SHAPE:
+            raise UserError(
+                f"{perception.camera.name}: a picture of {width}x{self._height} is not shaped like those from which "
+                f"scene '{perception.camera.scene}' was learnt ({columns}x{rows}): name another scene"
+            )
         self._flow = AveragedFlow(perception, params.height, params.window * scene.passing)
         self._windows: Windows | None = None
         self.latency, self.past = self._flow.latency, self._flow.past
@@ -144,11 +152,16 @@ def find(view: View, scene: Scene, params: Params) -> tuple[np.ndarray, np.ndarr
     if params.detector == "fasterrcnn":
         boxes = _coco_boxes(view.image) / view.image.shape[0]
         return boxes, (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    found = mask(view.working(params.height).astype(np.float32), scene.background)
+    image, size = view.working(params.height), scene.background.image.shape[1::-1]
+    stretch = (image.shape[1] / image.shape[0]) / (size[0] / size[1])
+    if image.shape[1::-1] != size:  # the scene was learnt from frames of another size
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    found = mask(image.astype(np.float32), scene.background)
     whole, labels = blobs(found)
     pieces = [piece for i, blob in enumerate(whole) for piece in _cut(blob, labels, i + 1, scene.size)]
-    boxes, area = np.split(np.array(pieces).reshape(-1, 5), [4], axis=1)
-    return boxes, area[:, 0]
+    boxes, area = np.split(np.array(pieces, np.float64).reshape(-1, 5), [4], axis=1)
+    boxes[:, [0, 2]] *= stretch
+    return boxes, area[:, 0] * stretch
 
 
 def _cut(blob: np.ndarray, labels: np.ndarray, label: int, size: ObjectSize) -> Iterator[list[float]]:
