@@ -293,6 +293,16 @@ def test_pictures_that_begin_elsewhere_have_no_stretches(tmp_path: Path) -> None
         extract(root)
 
 
+def test_a_missing_picture_moves_no_stretch_to_other_files(tmp_path: Path) -> None:
+    root = tmp_path / "raw/UCSDped2"
+    pictures(root / "Train/Train001", "tif")
+    pictures(root / "Test/Test001", "tif")
+    (root / "Test/UCSDped2.m").write_text("TestVideoFile{end+1}.gt_frame = [1:2];")
+    (root / "Test/Test001/004.tif").unlink()
+    with pytest.raises(UserError, match=r"Test001: a picture is missing between 003.tif and 005.tif"):
+        extract(root)
+
+
 @pytest.mark.parametrize(
     ("names", "corner", "size"),
     [
