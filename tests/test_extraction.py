@@ -63,7 +63,7 @@ def test_shanghaitech(tmp_path: Path) -> None:
     assert manifest["fps"].to_dict() == {"01_001": 20.0, "02_0001": 24.0, "02_001": 20.0}
     assert manifest.loc["02_0001", "source"] == "testing/frames/02_0001"
     assert store.has_pixels
-    (clip,) = store.clips("test")
+    (clip,) = store.with_tracks(store.clips("test"))
     assert clip.labels.tolist() == [0, 0, 1, 1, 0, 0]
     assert clip.size == (48, 32)
     assert clip.read(5).shape == (32, 48, 3)
@@ -79,7 +79,7 @@ def test_shanghaitech(tmp_path: Path) -> None:
 
 def test_stride_keeps_the_original_numbers(tmp_path: Path) -> None:
     store = extract(shanghaitech(tmp_path / "raw"), PARAMS.model_copy(update={"stride": 2}))
-    (clip,) = store.clips("test")
+    (clip,) = store.with_tracks(store.clips("test"))
     assert clip.frames.tolist() == [0, 2, 4]
     assert clip.labels.tolist() == [0, 1, 0]
     assert len(store.masks("02_0001")) == 3
@@ -153,7 +153,7 @@ def test_tracks_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = extract(root)
     assert "0 of 1 training and 0 of 1 test clips have pixels" in caplog.text
     assert not store.has_pixels
-    test, train = store.clips()
+    test, train = store.with_tracks(store.clips())
     assert (test.size, test.path, test.labels.tolist(), len(train.frames)) == ((856, 480), None, [0, 1, 1], 8)
     assert test.tracks.to_numpy().tolist() == [[1, 1, 100, 100, 120, 150]]
     (root / "tracks/testing/01_0001.txt").write_text(TRACKS + "3 1 2 100 100 120 150\n")
@@ -166,7 +166,7 @@ def test_some_clips_by_tracks_alone(tmp_path: Path) -> None:
     (root / "tracks/training").mkdir()
     (root / "tracks/training/03_001.txt").write_text(TRACKS + "4 1 2 10 20 30 40\n")
     store = extract(root)
-    clip = next(clip for clip in store.clips("train") if clip.name == "03_001")
+    clip = next(clip for clip in store.with_tracks(store.clips("train")) if clip.name == "03_001")
     assert store.has_pixels
     assert (clip.path, clip.size, len(clip.frames)) == (None, (48, 32), 5)
     assert clip.tracks.to_numpy().tolist() == [[4, 1, 5, 10, 15, 20]]

@@ -103,6 +103,16 @@ def with_unique_names(clips: Sequence[RawClip]) -> list[RawClip]:
         named = [replace(clip, name=name(clip)) for clip in clips]
         counts = Counter(clip.name for clip in named)
         if max(counts.values(), default=0) <= 1:
+            _check_names(named)
             return named
     double = next(clip for clip in named if counts[clip.name] > 1)
     raise UserError(f"{(double.pixels or double.tracks).parent}: two clips are named {double.stem}; rename one")
+
+
+def _check_names(clips: Sequence[RawClip]) -> None:
+    for clip in clips:
+        try:
+            f"{clip.name}{clip.scene}".encode()
+        except UnicodeEncodeError:
+            shown = ascii(str(clip.pixels or clip.tracks))
+            raise UserError(f"{shown}: the name is not UTF-8, so no table can hold it; rename it") from None

@@ -59,18 +59,8 @@ def find_clips(root: Path | str, layout: str = "auto", fps: float | None = None)
             raise UserError(f"{root}: no {kind} clip found; a data set of layout '{form.name}' looks like {form.tree}")
     clips = [_with_tracks(clip, root) for clip in train + test]
     clips = with_unique_names(with_cameras(clips, root / "clips.csv"))
-    _check_names(clips)
     warn_of_unseen_cameras(clips)
     return [clip if fps is None else replace(clip, fps=fps) for clip in clips]
-
-
-def _check_names(clips: list[RawClip]) -> None:
-    for clip in clips:
-        try:
-            f"{clip.name}{clip.scene}".encode()
-        except UnicodeEncodeError:
-            shown = ascii(str(clip.pixels or clip.tracks))
-            raise UserError(f"{shown}: the name is not UTF-8, so no table can hold it; rename it") from None
 
 
 def detect(root: Path, layout: str = "auto") -> Layout:
