@@ -1,4 +1,4 @@
-"""``make faults``: a small run in a folder of its own: stages killed, artifacts damaged, everything verified."""
+"""``make faults``: a small run in a folder of its own: stages killed, files damaged, the disk full; all verified."""
 
 import subprocess
 import sys
@@ -12,7 +12,8 @@ def main() -> int:
         killed = subprocess.call([sys.executable, "-u", "-m", "tests.faults.kill", str(folder), *sys.argv[1:]])
         flipped = subprocess.call([sys.executable, "-u", "-m", "tests.faults.flips", str(folder)])
         verified = subprocess.call([sys.executable, "-m", "stages.verify"], cwd=folder)
-    return killed or flipped or verified
+        full = subprocess.call([sys.executable, "-m", "tests.faults.full"])
+    return killed or flipped or verified or full
 
 
 if __name__ == "__main__":

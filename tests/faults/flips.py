@@ -101,9 +101,9 @@ def stage_refuses(file: Path, command: str, rng: np.random.Generator) -> bool:
 
 
 def read_clip(path: Path) -> list[np.ndarray]:
-    """The first 20 frames that the index has of a clip."""
+    """All frames of a clip."""
     index = artifacts.load_table("data/frames.parquet")
-    numbers = index.loc[index["clip"] == path.stem, "frame"].to_numpy()[:20]
+    numbers = index.loc[index["clip"] == path.stem, "frame"].to_numpy()
     clip = Clip(path.stem, "", "", 24.0, numbers, np.zeros(len(numbers)), numbers, path=path)
     return [clip.read(int(number)) for number in numbers]
 

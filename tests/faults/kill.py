@@ -1,9 +1,9 @@
 """Stages killed and runs ended at random moments: ``python -m tests.faults.kill FOLDER [--stages NAME ...]``.
 
-Each stage is run by force and ended: with SIGKILL of the stage, with SIGKILL of ``dvc repro``, with SIGTERM of it, and
-with SIGINT as the keyboard gives it, to the whole group. After each, no process may be left, and nothing
-half-written where stages read; ``dvc repro``, with DVC's run cache and without, then has to give the very lock file of
-the undisturbed run, and nothing half-written anywhere.
+Each stage is run by force and ended: twice with SIGKILL of the stage, once with SIGKILL of ``dvc repro``, and with
+SIGTERM of it or, by turns, SIGINT as the keyboard gives it, to the whole group. After each, no process may be left, and
+nothing half-written where stages read; ``dvc repro``, with DVC's run cache and without, then has to give the very lock
+file of the undisturbed run, and nothing half-written anywhere.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import psutil
 
 from tests.faults.project import Project
 
-WAYS = ("SIGKILL stage", "SIGKILL dvc", "SIGTERM dvc", "SIGINT group")
+ENDINGS = ("SIGTERM dvc", "SIGINT group")  # by turns, from stage to stage
 START = 2.0  # seconds that a stage takes to import what it needs, about
 
 
@@ -37,12 +37,13 @@ def main() -> int:
     reference = project.lock
     print(f"undisturbed run: {time.monotonic() - started:.0f} s, {len(project.stages())} stages", flush=True)
     failed = 0
-    for name in options.stages or project.stages():
-        troubles = [trouble for way in WAYS for trouble in disturbed(project, name, way, rng)]
-        for arguments in (["--no-run-cache"], []) if name != "simulate" else ([],):
-            troubles += recovered(project, name, reference, arguments)
-            if arguments:
-                troubles += disturbed(project, name, WAYS[0], rng)
+    for turn, name in enumerate(options.stages or project.stages()):
+        troubles = disturbed(project, name, "SIGKILL stage", rng)
+        troubles += disturbed(project, name, "SIGKILL stage", rng)
+        troubles += disturbed(project, name, ENDINGS[turn % len(ENDINGS)], rng)
+        troubles += recovered(project, name, reference, ["--no-run-cache"])
+        troubles += disturbed(project, name, "SIGKILL dvc", rng)
+        troubles += recovered(project, name, reference, [])
         failed += bool(troubles)
         print(f"{time.monotonic() - started:6.0f} s  {name:24s} {'; '.join(troubles) or 'sound'}", flush=True)
     project.repro()

@@ -125,14 +125,15 @@ def save_state(folder: Path | str, states: States, meta: dict, tables: Tables | 
         states: detectors that need no labels have the one fold ``all``.
         meta: small JSON values; empty ``states`` with ``meta["skipped"] = "why"`` says that the detector did not run.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     with replacing(folder) as temporary:
         temporary.mkdir()
         for fold, arrays in states.items():
             contiguous = {name: np.asarray(array, order="C") for name, array in sorted(arrays.items())}
             file = temporary / f"{fold}.safetensors"
-            save_file(contiguous, file, {"seal": seals.EMPTY.decode()})
+            # By way of memory: when the disk is full, save_file removes what it wrote, and there is room again.
+            file.write_bytes(save(contiguous, {"seal": seals.EMPTY.decode()}))
             seals.seal(file)
         for name, table in (tables or {}).items():
             write_table(temporary / f"{name}.parquet", table)
