@@ -28,7 +28,7 @@ import pydantic
 from vad.data.frames import Clip
 from vad.detectors.density.mixture import Mixture
 from vad.detectors.density.tails import PlaceTails
-from vad.perception.trajectories import Trajectories, densify
+from vad.perception.trajectories import AVERAGE_REACH, SMOOTH_REACH, Trajectories, densify
 from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
@@ -106,11 +106,19 @@ class Detector:
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """(N,) frame scores, >= 0, and the (N, h, w) map of box scores; no map where the picture's size is unknown."""
-        scores = np.zeros(len(clip.frames), np.float32)
         surprises, boxes = self._judged(clip)
-        rows = np.searchsorted(clip.frames, boxes["frames"])
-        np.maximum.at(scores, rows, surprises.astype(np.float32))
-        return scores, self._paint(clip, boxes, surprises, rows)
+        return _highest(clip, surprises, boxes), self._paint(clip, boxes, surprises)
+
+    def frame_scores(self, clip: Clip) -> np.ndarray:
+        """The frame scores of :meth:`score` alone."""
+        return _highest(clip, *self._judged(clip))
+
+    @property
+    def reach_seconds(self) -> float:
+        """How far before a frame its score looks."""
+        params = self.params
+        averages = AVERAGE_REACH * params.average_seconds + SMOOTH_REACH * params.smooth_seconds
+        return averages + 2 * params.window_seconds + params.max_gap_seconds
 
     def _judged(self, clip: Clip) -> tuple[np.ndarray, dict]:
         """(B,) averaged surprises of the boxes on the clip's frames, and these boxes."""
@@ -118,24 +126,31 @@ class Detector:
             return np.empty(0), _permitted(_nothing(clip), clip)
         trajectories = _trajectories(clip, self.params)
         boxes = _described(clip, trajectories, self.params)
-        values = self.densities.all(boxes)
-        surprises = sum(
-            weight * self.tails[group].surprise(clip.scene, boxes["place"], values[group])
-            for group, weight in self.weights.items()
-        )
         sigma, usual = self.params.average_seconds * clip.fps, USUAL * sum(self.weights.values())
-        averaged = trajectories.averaged(surprises, ~boxes["cut"], sigma, self.params.prior, usual)
+        near = _near(boxes["frames"], clip.frames, AVERAGE_REACH * sigma + 1)
+        surprises = np.full(len(near), usual)
+        surprises[near] = self._surprises(_rows(boxes, near))
+        averaged = trajectories.averaged(surprises, near & ~boxes["cut"], sigma, self.params.prior, usual)
         kept = _permitted(boxes | {"surprises": averaged}, clip)
         return kept["surprises"], kept
 
-    def _paint(self, clip: Clip, boxes: dict, surprises: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+    def _surprises(self, boxes: dict) -> np.ndarray:
+        """(B,) the groups' weighted surprises, each box by itself."""
+        parts = []
+        for group, weight in self.weights.items():
+            values = self.densities(group, boxes)
+            parts.append(weight * self.tails[group].surprise(boxes["scene"], boxes["place"], values))
+        return np.sum(parts, axis=0)
+
+    def _paint(self, clip: Clip, boxes: dict, surprises: np.ndarray) -> np.ndarray | None:
         width, height = clip.size
         if not width or not height:
             return None
         shape = (self.params.map_rows, max(1, round(self.params.map_rows * width / height)))
         maps = np.zeros((len(clip.frames), *shape), np.float16)
-        if not len(rows):
+        if not len(surprises):
             return maps
+        rows = np.searchsorted(clip.frames, boxes["frames"])
         cell = np.array([width / shape[1], height / shape[0]])
         centre, half = boxes["boxes"][:, :2] / cell, boxes["boxes"][:, 2:] / cell / 2
         first = np.clip(np.floor(centre - half), 0, None).astype(int)
@@ -144,6 +159,13 @@ class Detector:
             (x1, y1), (x2, y2) = first[box], last[box]
             maps[rows[box], y1:y2, x1:x2] = surprises[box]
         return maps
+
+
+def _highest(clip: Clip, surprises: np.ndarray, boxes: dict) -> np.ndarray:
+    """(N,) float32 the highest surprise of each frame's boxes, 0 without boxes."""
+    scores = np.zeros(len(clip.frames), np.float32)
+    np.maximum.at(scores, np.searchsorted(clip.frames, boxes["frames"]), surprises.astype(np.float32))
+    return scores
 
 
 class _Densities:
@@ -201,8 +223,18 @@ def _described(clip: Clip, trajectories: Trajectories, params: Params) -> dict:
 
 def _permitted(boxes: dict, clip: Clip) -> dict:
     """The boxes on the clip's own frames."""
-    keep = np.isin(boxes["frames"], clip.frames)
-    return {name: rows if name == "scene" else rows[keep] for name, rows in boxes.items()}
+    return _rows(boxes, np.isin(boxes["frames"], clip.frames))
+
+
+def _rows(boxes: dict, chosen: np.ndarray) -> dict:
+    return {name: rows if name == "scene" else rows[chosen] for name, rows in boxes.items()}
+
+
+def _near(frames: np.ndarray, wanted: np.ndarray, reach: float) -> np.ndarray:
+    """(B,) bool: which ``frames`` are at most ``reach`` from one of the (N,) ascending ``wanted``."""
+    after = np.searchsorted(wanted, frames).clip(1, max(1, len(wanted) - 1))
+    ends = np.stack([wanted[after - 1], wanted[np.minimum(after, len(wanted) - 1)]])
+    return np.abs(ends - frames).min(axis=0) <= reach
 
 
 def _nothing(clip: Clip) -> dict:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.ndimage import correlate1d, gaussian_filter1d
 
 BOX = ["x1", "y1", "x2", "y2"]
+SMOOTH_REACH, AVERAGE_REACH = 4, 3  # sigmas at which the Gaussians of smoothing and of averaging end
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Trajectories:
 
     def smoothed(self, sigma: float) -> np.ndarray:
         """``boxes``, Gaussian-smoothed along each trajectory with ``sigma`` frames; its end boxes are repeated."""
-        rows, inside = self._padded(int(4 * sigma + 0.5))
-        return gaussian_filter1d(self.boxes[rows], sigma, axis=0)[inside]
+        rows, inside = self._padded(int(SMOOTH_REACH * sigma + 0.5))
+        return gaussian_filter1d(self.boxes[rows], sigma, axis=0, truncate=SMOOTH_REACH)[inside]
 
     def averaged(self, values: np.ndarray, weights: np.ndarray, sigma: float, prior: float, usual: float) -> np.ndarray:
         """Weighted Gaussian mean of (B,) ``values`` along each trajectory, drawn to the ``usual`` value.
@@ -40,7 +41,7 @@ class Trajectories:
         over what it has, together with ``prior`` of the kernel's whole weight at ``usual``, so that a few boxes alone
         cannot be as extreme as many that agree.
         """
-        reach = int(3 * sigma + 0.5)
+        reach = int(AVERAGE_REACH * sigma + 0.5)
         kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
         rows, inside = self._padded(reach)
         weight = np.where(inside, weights[rows], 0.0)
