@@ -1,11 +1,11 @@
 """``stillness``: what came to rest where such things do not rest: an abandoned bag, somebody who lies on the path.
 
 Every thing at rest (``vad.perception.resting``) has a place, in heights of a typical object, a height, a width, an area
-and the time for which it has rested. The fit keeps the things that rested in the training clips. How often does one
-come to rest there, about as large and for as long as this one has? A sum of kernels over those of its scene says, with
-heavy tails, so that what is like nothing seen is told from what is far from most. Its negative logarithm is the score:
-somebody on a bench has others who sat there, somebody who waits has others who stood, and a bag on the path has none.
-A frame scores as its rarest thing, 0 without any.
+and the time for which it has rested. The fit keeps the things that came to rest in the training clips. How often does
+one come to rest there, about as large and for as long as this one has? A sum of kernels over those of its scene says,
+with heavy tails, so that what is like nothing seen is told from what is far from most. Its negative logarithm is the
+score: who sits down on a bench has others who sat there, who waits has others who stood, a bag on the path has none. A
+frame scores as its rarest thing, 0 without any.
 """
 
 from collections.abc import Sequence
@@ -34,6 +34,7 @@ ROLE = "fit_all"
 LABELLED = False
 
 UNSEEN = 0.05  # things like any thing whatever that are taken to have been seen: the least that a frequency can be
+SHOWN = 0.75  # of the longest training clip: rests beyond are judged as that long
 REMEMBERED = 60.0  # seconds of past that a score may depend on
 
 
@@ -52,8 +53,8 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
 
     Returns:
         ``background/<scene>``, ``noise/<scene>``, ``coloured/<scene>``: see ``vad.perception.foreground.Background``;
-        ``size/<scene>``: ``ObjectSize.line``; ``things/<scene>`` (T, 6): see :func:`_features`; ``frames/<scene>``: the
-        number of frames in which they were seen, as far as they are kept.
+        ``size/<scene>``: ``ObjectSize.line``; ``things/<scene>`` (T, 6): see :func:`_features`; ``watched/<scene>``
+        (C,): seconds of each clip; ``rate/<scene>``: kept frames per second.
     """
     state: dict[str, np.ndarray] = {}
     scenes = by_scene(clips)
@@ -67,7 +68,8 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
             things = list(tqdm(seen, total=len(watched), desc=f"fit stillness: {scene}", unit="clip"))
         step = -(-sum(map(len, things)) // params.max_things) or 1
         state[f"things/{scene}"] = _features(np.concatenate(things)[::step])
-        state[f"frames/{scene}"] = np.array(sum(len(clip.frames) for clip in watched) / step)
+        state[f"watched/{scene}"] = np.array([len(clip.frames) / clip.fps for clip in watched])
+        state[f"rate/{scene}"] = np.array(watched[0].fps / step)
     return state
 
 
@@ -99,9 +101,14 @@ class Detector:
         """(N,) -log of how many things per training frame are like each of (N, 8) ``found`` ones, at least 0."""
         scale = np.array([self.params.place] * 2 + [self.params.shape] * 3)
         things, own = self._state[f"things/{scene}"], _features(found)
+        watched, rate = self._state[f"watched/{scene}"], float(self._state[f"rate/{scene}"])
+        # Clips are short: a rest of d seconds can only be seen in frames at least d after a clip's first, and one that
+        # hardly any frame could show is judged as one that some could.
+        seconds = np.minimum(own[:, 5], SHOWN * watched.max())
+        frames = np.maximum(watched - seconds[:, None], 0).sum(axis=1) * rate
         away = (own[:, None, :5] - things[None, :, :5]) / scale  # (N, T, 5)
-        alike = (things[None, :, 5] >= own[:, 5:]) / (1 + (away**2).sum(axis=2))  # those that rested for as long
-        return np.maximum(-np.log((alike.sum(axis=1) + UNSEEN) / self._state[f"frames/{scene}"]), 0)
+        alike = (things[None, :, 5] >= seconds[:, None]) / (1 + (away**2).sum(axis=2))  # those that rested for as long
+        return np.maximum(-np.log((alike.sum(axis=1) + UNSEEN) / frames), 0)
 
 
 class Stream:

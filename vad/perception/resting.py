@@ -5,6 +5,8 @@ Two backgrounds of different memory (Porikli, Ivanov & Haga, "Robust Abandoned O
 short one, the picture of a moment ago, only what moves is. What differs from the long and agrees with the short rests:
 a bag that was put down, a body on the ground, a hole where something was taken away. The long one follows the light
 wherever nothing stands, so that it never learns what rests.
+
+Only what came while the camera was watched has come to rest: nobody knows for how long the rest has been there.
 """
 
 from collections import deque
@@ -33,6 +35,8 @@ class Resting:
         self._before: deque[np.ndarray] = deque(maxlen=max(1, round(MOMENT * fps)))
         self._steady = np.zeros(background.noise.shape, np.float32)  # frames for which a pixel has not changed
         self._rested = np.zeros(background.noise.shape, np.float32)  # frames for which it has rested
+        self._bare = np.zeros(background.noise.shape, np.float32)  # frames for which it has been bare ground
+        self._came = np.zeros(background.noise.shape, bool)  # whether what it shows came after the first moment
         self._frames = 0
 
     def push(self, image: np.ndarray) -> np.ndarray:
@@ -40,17 +44,23 @@ class Resting:
 
         Columns: ``COLUMNS``; the box in frame heights, its height, width and area relative to a typical object whose
         feet are there, and the seconds for which it has rested. Things at the picture's border are left out: nobody
-        knows how large they are.
+        knows how large they are. So are those that were there from the first moment on.
         """
         foreground = mask(image, self._background) > 0
         resting = self._rest(image, foreground)
+        self._arrivals(foreground)
         self._follow(image, foreground)
         whole = cv2.morphologyEx(resting.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 3), np.uint8))
         found, labels = blobs(whole)
         rows, columns = resting.shape
         inside = (found[:, :2] > 0).all(axis=1) & (found[:, 2] < columns) & (found[:, 3] < rows)
-        seconds = [self._seconds(box, labels, i + 1) for i, box in enumerate(found) if inside[i]]
-        return _described(found[inside], np.array(seconds), rows, self._size)
+        kept, seconds = [], []
+        for i in np.flatnonzero(inside):
+            own = self._own(found[i], labels, i + 1)
+            if self._came[own].mean() > 0.5:
+                kept.append(i)
+                seconds.append(float(np.median(self._rested[own])) / self._fps)
+        return _described(found[kept], np.array(seconds), rows, self._size)
 
     def _rest(self, image: np.ndarray, foreground: np.ndarray) -> np.ndarray:
         """(h, w) bool: foreground that has not changed for ``SETTLED`` seconds."""
@@ -74,9 +84,17 @@ class Resting:
         step = ((image - known.image) / FOLLOWING) * ~foreground[..., None]
         self._background = Background((known.image + step).astype(np.float32), known.noise, known.coloured)
 
-    def _seconds(self, box: np.ndarray, labels: np.ndarray, label: int) -> float:
+    def _arrivals(self, foreground: np.ndarray) -> None:
+        settled = max(1, round(SETTLED * self._fps))
+        self._came = np.where(foreground, self._came | (self._bare >= settled), self._came)
+        self._bare = np.where(foreground, 0, self._bare + 1)
+
+    @staticmethod
+    def _own(box: np.ndarray, labels: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of a blob's pixels."""
         x1, y1, x2, y2 = box[:4]
-        return float(np.median(self._rested[y1:y2, x1:x2][labels[y1:y2, x1:x2] == label])) / self._fps
+        y, x = np.nonzero(labels[y1:y2, x1:x2] == label)
+        return y + y1, x + x1
 
 
 def _described(found: np.ndarray, seconds: np.ndarray, rows: int, size: ObjectSize) -> np.ndarray:
