@@ -21,7 +21,9 @@ PARAMS = parameters.validate(
     {
         "steps": 3,
         "batch": 2,
+        "crop": 64,
         "learning_rate": 0.01,
+        "memory": 0.9,
         "widths": [2, 2, 2, 2],
         "prediction_weight": 0.5,
         "blur": 1.0,
@@ -103,11 +105,11 @@ def test_film_is_the_difference_to_the_median_picture(tmp_path):
 
 def test_draws_depend_on_seed_and_step_alone(tmp_path):
     windows = Windows([film(clip, clip.frames, 0.1) for clip in make_clips(tmp_path)])
-    first = windows.draw(2, seed=1, step=5, blur=1.0, tilt=5.0)
-    windows.draw(2, seed=1, step=6, blur=1.0, tilt=5.0)
-    np.testing.assert_array_equal(windows.draw(2, seed=1, step=5, blur=1.0, tilt=5.0), first)
-    assert (windows.draw(2, seed=1, step=6, blur=1.0, tilt=5.0) != first).any()
-    plain = windows.draw(1, seed=1, step=5, blur=0.0, tilt=0.0)[0, 0]
+    first = windows.draw(2, seed=1, step=5, crop=64, blur=1.0, tilt=5.0)
+    windows.draw(2, seed=1, step=6, crop=64, blur=1.0, tilt=5.0)
+    np.testing.assert_array_equal(windows.draw(2, seed=1, step=5, crop=64, blur=1.0, tilt=5.0), first)
+    assert (windows.draw(2, seed=1, step=6, crop=64, blur=1.0, tilt=5.0) != first).any()
+    plain = windows.draw(1, seed=1, step=5, crop=128, blur=0.0, tilt=0.0)[0, 0]
     cuts = [windows._cut(place)[::way] for place in range(len(windows.places)) for way in (1, -1)]
     assert any((plain == cut).all() for cut in cuts)
 

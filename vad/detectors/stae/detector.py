@@ -19,7 +19,7 @@ import torch
 
 from vad.data.frames import Clip
 from vad.detectors.stae.errors import Errors, energy, floors, unexplained
-from vad.detectors.stae.network import WINDOW, Network
+from vad.detectors.stae.network import SIZE, WINDOW, Network
 from vad.detectors.stae.training import Training, key
 from vad.detectors.stae.windows import SPAN, Film, Windows, film, films
 from vad.pipeline import stage
@@ -34,7 +34,9 @@ CHECKPOINTS = Path("data/checkpoints/stae")
 class Params(Section):
     steps: int = pydantic.Field(ge=1, le=10_000_000)
     batch: int = pydantic.Field(ge=1, le=256)
+    crop: int = pydantic.Field(ge=16, le=SIZE, multiple_of=16)
     learning_rate: float = pydantic.Field(gt=0, le=1)
+    memory: float = pydantic.Field(ge=0, lt=1)
     widths: list[Annotated[int, pydantic.Field(ge=1, le=1024)]] = pydantic.Field(min_length=4, max_length=4)
     prediction_weight: float = pydantic.Field(ge=0, le=1000)
     blur: float = pydantic.Field(ge=0, le=5)

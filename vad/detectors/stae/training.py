@@ -1,9 +1,13 @@
 """Training the spatio-temporal autoencoder: seeded, bounded in steps, stopped early, resumed after an interruption.
 
+What is kept is a moving average of the weights and of the normalisation's statistics: those of a single step depend on
+the few windows that it and the last ones saw, and with them, from one seed to the next, did the scores.
+
 A run killed at any moment and started again ends with the very weights of an uninterrupted one: a checkpoint holds
 everything that the next step depends on, and which windows a step sees depends on the seed and its number alone.
 """
 
+import copy
 import hashlib
 import io
 import json
@@ -19,6 +23,8 @@ from vad.detectors.stae.windows import Windows
 from vad.pipeline import artifacts, stage
 
 log = logging.getLogger(__name__)
+
+WARM_UP = 20  # steps in which the learning rate rises: Adam knows the size of no gradient before
 
 DIGEST = hashlib.sha256().digest_size  # bytes
 
@@ -38,6 +44,7 @@ class Training:
         self.network = Network(params.widths).to(self.device, memory_format=torch.channels_last_3d)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=params.learning_rate)
         self.scaler = torch.amp.GradScaler(enabled=half_type(self.device) is torch.float16)
+        self.average = copy.deepcopy(self.network)
         self.step = 0
         self.best = float("inf")
         self.best_weights = self._weights()
@@ -63,9 +70,12 @@ class Training:
     def _learn(self, windows: Windows) -> float:
         params = self.params
         rate = params.learning_rate * 0.5 * (1 + np.cos(np.pi * self.step / params.steps))
+        rate *= min(1.0, (self.step + 1) / WARM_UP)
         for group in self.optimizer.param_groups:
             group["lr"] = float(rate)
-        batch = torch.from_numpy(windows.draw(params.batch, self.seed, self.step, params.blur, params.tilt))
+        batch = torch.from_numpy(
+            windows.draw(params.batch, self.seed, self.step, params.crop, params.blur, params.tilt)
+        )
         self.network.train()
         self.optimizer.zero_grad()
         with mixed(self.device):
@@ -73,17 +83,28 @@ class Training:
         self.scaler.scale(error).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        self._follow()
         return error.item()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Take the weights and statistics of this step into the average, which begins with a short memory."""
+        share = 1 - min(self.params.memory, (1 + self.step) / (10 + self.step))
+        for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, share)
+            else:
+                kept.copy_(new)
 
     @torch.inference_mode()
     def _evaluate(self, holdout: np.ndarray) -> None:
-        self.network.eval()
+        self.average.eval()
         errors = []
         for start in range(0, len(holdout), self.params.batch):
             batch = torch.from_numpy(holdout[start : start + self.params.batch])
             with mixed(self.device):
                 errors.append(
-                    loss(self.network, self._on_device(batch), self.params.prediction_weight).item() * len(batch)
+                    loss(self.average, self._on_device(batch), self.params.prediction_weight).item() * len(batch)
                 )
         error = sum(errors) / len(holdout)
         if error < self.best:
@@ -95,13 +116,13 @@ class Training:
         return batch.to(self.device, memory_format=torch.channels_last_3d)
 
     def _weights(self) -> dict[str, np.ndarray]:
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.network.state_dict().items()}
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.average.state_dict().items()}
 
     def _save(self) -> None:
         """Put a checkpoint, after the digest of its bytes, in the old one's place: a kill leaves one or the other."""
         values = {name: getattr(self, name) for name in ("step", "best", "waited")}
         values["best_weights"] = {name: torch.from_numpy(array) for name, array in self.best_weights.items()}
-        values |= {name: getattr(self, name).state_dict() for name in ("network", "optimizer", "scaler")}
+        values |= {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer", "scaler")}
         buffer = io.BytesIO()
         torch.save(values, buffer)  # by way of memory: PyTorch's own writing hides why the disk refused it
         content = buffer.getvalue()
@@ -117,7 +138,7 @@ class Training:
             log.warning("stae: %s is damaged: the training starts anew", self.checkpoint)
             return
         values = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
-        for name in ("network", "optimizer", "scaler"):
+        for name in ("network", "average", "optimizer", "scaler"):
             getattr(self, name).load_state_dict(values[name])
         self.step, self.best, self.waited = values["step"], values["best"], values["waited"]
         self.best_weights = {name: tensor.cpu().numpy() for name, tensor in values["best_weights"].items()}

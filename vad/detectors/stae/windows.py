@@ -15,6 +15,7 @@ from vad.pipeline.stage import workers
 SPAN = 2 * WINDOW  # frames of a training window: past and future
 CONTRAST = 64.0  # gray levels that become 1
 BACKGROUND_FRAMES = 31
+CELL = 8  # pixels: how finely it is known where in a picture something moves
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,27 @@ class Windows:
     def __init__(self, films: Sequence[Film]) -> None:
         self.films = films
         self.places = [(f, start) for f, one in enumerate(films) for start in range(len(one.frames) - SPAN + 1)]
-        moved = np.concatenate([_motion(one) for one in films])
-        self.chances = moved + moved.mean() + 1e-9  # half by motion, half evenly
-        self.chances /= self.chances.sum()
+        self._changes = [_changes(one) for one in films]
+        self.chances = _half_even(np.concatenate([_motion(one) for one in films]))
 
-    def draw(self, size: int, seed: int, step: int, blur: float, tilt: float) -> np.ndarray:
-        """(size, 1, 32, 128, 128) float32 augmented windows of step ``step``."""
+    def draw(self, size: int, seed: int, step: int, crop: int, blur: float, tilt: float) -> np.ndarray:
+        """(size, 1, 32, crop, crop) float32 augmented pieces of windows, of step ``step``.
+
+        Most of a surveillance picture is ground; a piece of it, more often where more moves, teaches as much for a
+        part of the time.
+        """
         random = np.random.default_rng([seed, step])
         chosen = random.choice(len(self.places), size, p=self.chances)
-        return np.stack([_augmented(self._cut(i), random, blur, tilt) for i in chosen])[:, None]
+        return np.stack([_augmented(self._piece(i, crop, random), random, blur, tilt) for i in chosen])[:, None]
+
+    def _piece(self, place: int, crop: int, random: np.random.Generator) -> np.ndarray:
+        """(32, crop, crop) of a window, around where something moves or around anywhere."""
+        film, start = self.places[place]
+        moved = self._changes[film][start + SPAN - 1] - self._changes[film][start]  # (cells, cells)
+        cell = random.choice(moved.size, p=_half_even(moved.ravel()))
+        centre = np.array(np.unravel_index(cell, moved.shape)) * CELL + random.integers(0, CELL, 2)
+        top, left = np.clip(centre - crop // 2, 0, SIZE - crop)
+        return self._cut(place)[:, top : top + crop, left : left + crop]
 
     def spread(self, size: int) -> np.ndarray:
         """(size, 1, 32, 128, 128) windows evenly spread over all films, as they are; fewer where there are fewer."""
@@ -108,16 +121,32 @@ def _motion(film: Film) -> np.ndarray:
     return (total[SPAN - 1 :] - total[: len(total) - SPAN + 1]) / (SPAN - 1)
 
 
+def _changes(film: Film) -> np.ndarray:
+    """(N, 16, 16) float32 how much had changed in each cell, between neighbouring pictures, up to each picture."""
+    cells = (SIZE // CELL, SIZE // CELL)
+    pairs = zip(film.pictures[:-1], film.pictures[1:], strict=True)
+    change = [cv2.resize(cv2.absdiff(a, b).astype(np.float32), cells, interpolation=cv2.INTER_AREA) for a, b in pairs]
+    return np.cumsum(np.stack([np.zeros(cells, np.float32), *change]), axis=0)
+
+
+def _half_even(moved: np.ndarray) -> np.ndarray:
+    """(n,) chances to be drawn: half by motion, half evenly."""
+    moved = np.maximum(moved, 0).astype(np.float64)
+    chances = moved + moved.mean() + 1e-9
+    return chances / chances.sum()
+
+
 def _augmented(window: np.ndarray, random: np.random.Generator, blur: float, tilt: float) -> np.ndarray:
-    """The (32, 128, 128) window, blurred by up to ``blur`` pixels (sigma) and turned by up to ``tilt`` degrees.
+    """The (32, h, w) window, blurred by up to ``blur`` pixels (sigma) and turned by up to ``tilt`` degrees.
 
     Every other window runs backwards: a clip's first frames are foretold from what follows them.
     """
     sigma, angle = random.uniform(0, blur), random.uniform(-tilt, tilt)
-    turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), angle, 1.0)
+    height, width = window.shape[1:]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
     pictures = window[:: random.choice([-1, 1])]
     if sigma > 0.3:  # a narrower Gaussian changes nothing
         pictures = [cv2.GaussianBlur(picture, (0, 0), sigma) for picture in pictures]
     if abs(angle) > 0.1:
-        pictures = [cv2.warpAffine(picture, turn, (SIZE, SIZE)) for picture in pictures]
+        pictures = [cv2.warpAffine(picture, turn, (width, height)) for picture in pictures]
     return np.asarray(pictures, dtype=np.float32)
