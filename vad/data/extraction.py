@@ -75,12 +75,12 @@ def _extract_pixels(
             for parts in tqdm(
                 run(extract_clip, jobs), total=len(jobs), desc=f"{split} clips", unit="clip", disable=not jobs
             ):
-                for note in parts[0].notes:
-                    log.warning("%s: %s", parts[0].clip.pixels, note)
                 for extracted in parts:
                     _check_size(extracted, sizes)
                     done.append(extracted)
                     backgrounds[extracted.clip.scene].append(extracted.background)
+    for path, note in dict.fromkeys((item.clip.pixels, note) for item in done for note in item.notes):
+        log.warning("%s: %s", path, note)
     return done
 
 
