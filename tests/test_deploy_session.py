@@ -90,9 +90,9 @@ def test_another_size_begins_anew_and_an_alarm_does_not_outlast_the_picture():
     heard, bundle = Heard(), FlashBundle()
     session = Session("gate", bundle, SETTINGS, heard)
     play(session, 1, [(0.5, 1)])
-    session.idle(1.5)
+    session.idle(1.0)
     assert not heard.ends()
-    session.idle(3.5)
+    session.idle(2.5)
     assert [round(alarm.end, 2) for alarm in heard.ends()] == [0.96]
     play(session, 1, [], start=4.0, size=(320, 192))
     session.close()

@@ -10,6 +10,7 @@ import pytest
 
 from tests import flashes
 from tests.servers.running import free_port, needs_rtsp, rtsp, wait_for
+from vad.data.decoding import read_clip
 from vad.deploy.sources import files
 from vad.deploy.sources.address import Source, resolve
 from vad.deploy.sources.clock import Clock
@@ -67,6 +68,14 @@ def test_a_file_gives_every_frame_in_order_with_its_time_and_packets(clip):
     assert np.abs(frames[30].image.astype(int) - flashes.picture(30, True)).mean() < 3
     assert sorted(packet.seconds for packet in packets) == pytest.approx([frame.seconds for frame in frames])
     assert files.count(Source("yard", "file", str(clip))) == 100
+
+
+def test_a_file_gives_the_pixels_that_the_frame_store_is_made_of(clip):
+    stored = [picture.pixels() for picture in read_clip(clip).pictures]
+    seen = [item.image for item in files.read(Source("yard", "file", str(clip))) if isinstance(item, Frame)]
+    assert len(stored) == len(seen)
+    for place in (0, 30, 99):
+        np.testing.assert_array_equal(seen[place], stored[place][..., ::-1])
 
 
 def test_a_folder_of_pictures_is_a_clip(tmp_path):

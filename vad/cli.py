@@ -12,7 +12,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit("vad: the command line is not installed: pip install 'video-anomaly-pipeline[serve]'")
 
 from vad.deploy.flags import (
     After,
@@ -244,6 +247,9 @@ def _one_line_errors(quiet: bool) -> Iterator[None]:
     except UserError as error:
         print(f"vad: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+    except ModuleNotFoundError as error:
+        print(f"vad: {error.name} is not installed: pip install 'video-anomaly-pipeline[serve]'", file=sys.stderr)
+        raise typer.Exit(1) from None
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # whoever read our output has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -255,5 +261,10 @@ def _one_line_errors(quiet: bool) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The command ``vad``."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -102,10 +102,13 @@ class Session:
         self._waiting.append(frame)
         return self._judge(self._scorer.push(frame.image, frame.seconds))
 
-    def idle(self, now: float) -> None:
-        """No frame has come by ``now``, seconds on the frames' clock: an alarm does not stay on without a picture."""
-        if self._scorer is not None and (gap := now - self._last) > self.settings.gap_seconds:
-            self._end_scorer(f"no frame for {gap:.1f} s")
+    def idle(self, seconds: float) -> None:
+        """No frame has come for so many seconds: an alarm does not stay on without a picture.
+
+        They count from the last frame's arrival, not from its time stamp: a stream that runs late is not silent.
+        """
+        if self._scorer is not None and seconds > self.settings.gap_seconds:
+            self._end_scorer(f"no frame for {seconds:.1f} s")
 
     def close(self) -> None:
         """Judge what waits, end the alarm that is on, finish the files."""

@@ -141,7 +141,7 @@ class Watch:
             elif live.finished:
                 return
             else:
-                self._safely(camera, camera.session.idle, time.monotonic() - live.origin)
+                self._safely(camera, camera.session.idle, time.monotonic() - live.seen)
             if camera.down is None and time.monotonic() - live.seen > self.options.down_seconds:
                 self._went_down(camera)
             if (now := time.monotonic()) >= due:

@@ -18,6 +18,7 @@ from vad.deploy.sources.media import (
     Frame,
     Opened,
     Packet,
+    Pictures,
     Thinning,
     Undecodable,
     frame_rate,
@@ -66,7 +67,7 @@ def pairs(source: Source, most: int) -> Iterator[np.ndarray]:
         for place in sorted({int(number) for start in starts for number in (start, start + 1)}):
             yield cv2.cvtColor(cv2.imread(str(paths[place]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
         return
-    total = count(source) or 0
+    total, pictures = count(source) or 0, Pictures()
     with _opened(source.address) as container:
         stream = container.streams.video[0]
         every, seen = max(2, total // most), 0
@@ -74,13 +75,13 @@ def pairs(source: Source, most: int) -> Iterator[np.ndarray]:
         if len(keys) >= most:
             for start in keys[:: len(keys) // most][:most]:
                 container.seek(start, stream=stream)
-                yield from (frame.to_ndarray(format="rgb24") for frame in _first_two(container, stream))
+                yield from map(pictures.of, _first_two(container, stream))
             return
         container.seek(stream.start_time or 0, stream=stream)
         for number, frame in enumerate(container.decode(stream)):
             if number % every < 2 and seen < 2 * most:
                 seen += 1
-                yield frame.to_ndarray(format="rgb24")
+                yield pictures.of(frame)
 
 
 def _key_frames(container: av.container.InputContainer, stream: av.VideoStream) -> list[int]:
@@ -112,7 +113,8 @@ def _opened(path: str) -> av.container.InputContainer:
 
 
 def _video(path: str, fps: float | None) -> Iterator[Opened | Packet | Frame]:
-    decoder, thinning, number, last, size = Decoder(), Thinning(fps), 0, float("-inf"), None
+    decoder, pictures, thinning = Decoder(), Pictures(), Thinning(fps)
+    number, last, size = 0, float("-inf"), None
     with _opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
@@ -130,7 +132,7 @@ def _video(path: str, fps: float | None) -> Iterator[Opened | Packet | Frame]:
                     own = number / rate if frame.time is None else frame.time - start
                     last = max(own, last + TICK)
                     if thinning.wants(last):
-                        yield Frame(number, last, frame.to_ndarray(format="rgb24"), time.monotonic())
+                        yield Frame(number, last, pictures.of(frame), time.monotonic())
                     number += 1
         except (av.error.FFmpegError, Undecodable, OSError) as error:
             log.warning("%s: reading ended after frame %d: %s", path, number, error)

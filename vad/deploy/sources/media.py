@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 USUAL_FPS = 25.0
 MOST_DAMAGED = 250  # packets in a row that do not decode, before a source is given up
@@ -139,6 +140,20 @@ class Decoder:
             return
         self._in_a_row = 0
         yield from decoded
+
+
+class Pictures:
+    """Decoded frames as pictures, converted as the frame store converts them and turned as their stream asks for."""
+
+    def __init__(self) -> None:
+        self._converter = VideoReformatter()
+
+    def of(self, frame: av.VideoFrame) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        converted = self._converter.reformat(frame, format="rgb24", interpolation="BICUBIC", threads=1)
+        turns = round(frame.rotation / 90) % 4  # counter-clockwise
+        image = converted.to_ndarray()
+        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
 class Thinning:

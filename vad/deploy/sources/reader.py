@@ -15,7 +15,17 @@ import av
 import numpy as np
 
 from vad.deploy.sources.clock import Clock
-from vad.deploy.sources.media import Decoder, Opened, Thinning, Undecodable, frame_rate, header, packet_of, stamp
+from vad.deploy.sources.media import (
+    Decoder,
+    Opened,
+    Pictures,
+    Thinning,
+    Undecodable,
+    frame_rate,
+    header,
+    packet_of,
+    stamp,
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,8 @@ class Out:
 def _play(out: Out, container: av.container.InputContainer, what: Reading) -> None:
     stream = container.streams.video[0]
     stream.codec_context.thread_count = 1  # threads over frames hold back as many frames
-    clock, decoder, thinning, number, size, joined = Clock(), Decoder(), Thinning(what.fps), 0, None, False
+    clock, decoder, pictures, thinning = Clock(), Decoder(), Pictures(), Thinning(what.fps)
+    number, size, joined = 0, None, False
     out.send("connected")
     for packet in container.demux(stream):
         joined |= bool(packet.is_keyframe)  # not in the middle of a group of pictures
@@ -103,7 +114,7 @@ def _play(out: Out, container: av.container.InputContainer, what: Reading) -> No
             if what.paced:
                 time.sleep(max(0.0, seconds + what.origin - time.monotonic()))
             if thinning.wants(seconds):
-                image = frame.to_ndarray(format="rgb24")
+                image = pictures.of(frame)
                 out.send("frame", number, seconds, time.monotonic(), image.shape, pixels=image)
             number += 1
 
