@@ -124,7 +124,7 @@ def test_a_file_of_an_unknown_scene_is_learnt_from_all_of_it(clip):
         def open(self, camera, sample=None):
             if sample is None:
                 raise UserError("not fitted")
-            assert len(sample) == 120
+            assert len(sample) == 40
             return super().open(camera)
 
     heard = Heard()

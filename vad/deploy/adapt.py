@@ -30,6 +30,7 @@ from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.post_processing.calibration import quantile, surprise
 
+PAIRS = 60  # of consecutive frames of each part, that the scene is learnt from
 BETWEEN = 60.0  # seconds between two parts of a recording: no alarm spans them
 
 
@@ -116,7 +117,7 @@ def _give_scene(made: Path, videos: list[Source], scene: str) -> None:
     values = json.loads((made / "bundle.json").read_text())
     values["scenes"] = [scene]
     if values["objects"] is not None:
-        sample = [image for video in videos for image in spread(video)]
+        sample = [image for video in videos for image in spread(video, PAIRS)]
         size = stored_size(*sample[0].shape[1::-1], values["short_side"])
         images = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in sample]
         learnt = samples.learn(Camera(scene, scene, 25.0, size), images, values["objects"]["height"])

@@ -13,7 +13,7 @@ from vad.deploy.sources.address import Source
 from vad.deploy.sources.media import Frame, Opened, Packet
 from vad.deploy.stream import Bundle
 
-PAIRS = 60  # of consecutive frames, that a scene is learnt from
+PAIRS = 20  # of consecutive frames, that a scene is learnt from: it takes seconds, and the first score waits for it
 
 
 def score(
@@ -49,6 +49,6 @@ def score(
     return session
 
 
-def spread(source: Source) -> list[np.ndarray]:
+def spread(source: Source, pairs: int = PAIRS) -> list[np.ndarray]:
     """Pairs of consecutive frames, evenly over the file: (H, W, 3) uint8 RGB each."""
-    return [bounded(image) for image in files.pairs(source, PAIRS)]
+    return [bounded(image) for image in files.pairs(source, pairs)]
