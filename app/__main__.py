@@ -4,10 +4,12 @@
 nobody else's business until you say ``--server.address 0.0.0.0``.
 """
 
+import contextlib
 import sys
 import threading
 from pathlib import Path
 
+from vad.pipeline.errors import UserError
 from vad.pipeline.stage import quiet
 from vad.visualization import style
 
@@ -49,14 +51,21 @@ def main() -> None:
     with quiet():  # the caches say that no server runs yet
         import app.cached  # noqa: F401
 
-    threading.Thread(target=_load_dvc, daemon=True).start()
+    threading.Thread(target=_look_ahead, daemon=True).start()
     sys.argv = ["streamlit", "run", str(Path(__file__).with_name("main.py")), *options(), *sys.argv[1:]]
     cli.main(prog_name="streamlit")
 
 
-def _load_dvc() -> None:
-    import dvc.api
-    import dvc.repo.experiments.show  # noqa: F401
+def _look_ahead() -> None:
+    """Load what takes longest, DVC with its runs and PyTorch, while the visitor reads the first page."""
+    import app.cached
+    from app.project import Project
+
+    with contextlib.suppress(UserError):
+        app.cached.experiments(Project.current())
+    import app.trying
+    import vad.deploy.bundle
+    import vad.features.backbones  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from vad.data.frames import Clip
 from vad.visualization import annotate
 
-WIDTH = 640  # pixels
+WIDTH = 640  # pixels at most; the browser enlarges what is stored smaller
 CRF = 24  # of x264
 LONGEST = 720  # frames of one video: half a minute at 24 frames per second, encoded in about a second
 
@@ -27,9 +27,10 @@ def encode(
 ) -> bytes:
     """The ``frames`` of ``clip`` as an MP4 that browsers play, at the clip's own pace."""
     step = float(np.median(np.diff(frames))) if len(frames) > 1 else 1.0
+    width = min(WIDTH, clip.size[0]) // 2 * 2
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "segment.mp4"
-        pictures = (_even(annotate.picture(clip, int(frame), maps, limits, WIDTH, opacity)) for frame in frames)
+        pictures = (_even(annotate.picture(clip, int(frame), maps, limits, width, opacity)) for frame in frames)
         annotate.write(pictures, path, clip.fps / max(1.0, step), CRF)
         return path.read_bytes()
 

@@ -1,14 +1,8 @@
 """The app end to end, in a real browser without a screen: Debian's chromium (tests/servers/install.sh installs it)."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -16,23 +10,14 @@ import yaml
 
 from tests import example_run
 from tests import moving_squares as squares
+from tests.browser import CHROMIUM, PAGES, launch, serve, settle, visit
 from tests.test_bundle import folder, training  # noqa: F401  (fixtures: a bundle)
 from vad.detectors.titles import title
 from vad.visualization import annotate
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
-ROOT = Path(__file__).parents[1]
 DETECTORS = ["padim", "motion", "prototypes", "fusion"]
-PAGES = {
-    "": "The answer", "compare": "Compare detectors", "clip": "A clip", "threshold": "Threshold",
-    "experiments": "Experiments", "review": "Review", "try_it": "Try it",
-}  # fmt: skip
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -58,29 +43,6 @@ def make_it_somebody_s_own(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
-def serve(project: Path):
-    """The app over ``project`` as a user starts it; yields its address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    address = f"http://localhost:{port}"
-    environment = os.environ | {"VAD_PROJECT": str(project)}
-    command = [sys.executable, "-m", "app", f"--server.port={port}"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        for _ in range(240):
-            try:
-                urlopen(f"{address}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                assert process.poll() is None, process.stderr.read().decode()[-2000:]
-                time.sleep(0.25)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def address(project):
     yield from serve(project)
@@ -89,7 +51,7 @@ def address(project):
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launch(driver)
         yield browser
         browser.close()
 
@@ -103,18 +65,6 @@ def page(browser):
     yield page
     page.close()
     assert page.failures == []
-
-
-def visit(page, address: str, path: str) -> None:
-    """Open a page and wait until its script has ended."""
-    page.goto(f"{address}/{path}")
-    page.wait_for_selector("h1")
-    settle(page)
-
-
-def settle(page) -> None:
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    assert page.locator("[data-testid=stException]").count() == 0
 
 
 def metric(page, label: str) -> str:
