@@ -319,6 +319,6 @@ def test_pictures_behind_tracks_alone(tmp_path: Path, names: tuple[str, str], co
         (root / f"tracks/{split}/{name}.txt").write_text(TRACKS + f"0 1 2 1 1 {corner[0]} {corner[1]}\n")
     np.save(root / f"testing/test_frame_mask/{names[1]}.npy", np.array([0]))
     assert {clip.size for clip in extract(root).clips()} == {size}
-    data = layouts.Params(root=str(root), layout="auto", fps=None, size=(320, 200))
+    data = layouts.Params(root=str(root), layout="auto", fps=None, size=[320, 200])
     extraction.extract(data, PARAMS, tmp_path / "wanted")
     assert {clip.size for clip in FrameStore(tmp_path / "wanted").clips()} == {(320, 200)}

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 import scipy.io
 
+from vad.data import layouts
 from vad.data.intervals import Intervals
 from vad.data.layouts import find_clips
+from vad.pipeline import params
 from vad.pipeline.errors import UserError
+
+VALUES = {"layout": "auto", "fps": None, "size": None}
 
 
 def touch(root: Path, *names: str) -> None:
@@ -349,3 +353,30 @@ def test_a_line_of_ucsd_s_script_that_is_commented_out(tmp_path: Path) -> None:
     lines = "% TestVideoFile{end+1}.gt_frame = [1:9];\nTestVideoFile{end+1}.gt_frame = [61:180]; % one\n"
     (tmp_path / "Test/UCSDped2.m").write_text(lines)
     assert find_clips(tmp_path)[1].labels.spans == ((60, 179),)
+
+
+@pytest.mark.parametrize(
+    ("root", "line"),
+    [
+        ("", "should have at least 1 character|should not be empty"),
+        ("~/videos", "should be a path in full"),
+        (".", "should be the data set's own folder"),
+        ("..", "should be the data set's own folder"),
+        ("/", "should be the data set's own folder"),
+        ("data", "should be the data set's own folder"),
+        ("data/raw/..", "should be the data set's own folder"),
+    ],
+)
+def test_a_root_that_holds_the_outputs_is_refused(tmp_path: Path, monkeypatch, root: str, line: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=line):
+        params.validate(
+            {"root": root, "layout": "auto", "fps": None, "size": None}, layouts.Params, "params.yaml: data"
+        )
+
+
+def test_a_root_inside_data_or_elsewhere_is_taken(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for root in ("data/raw/mine", "data/campus-sim", "/videos", "../videos"):
+        values = VALUES | {"root": root}
+        assert params.validate(values, layouts.Params, "data").root == root

@@ -122,6 +122,12 @@ def test_what_ships_is_valid():
         params.validate(SHIPPED[name], model, name)
 
 
+def test_every_list_in_yaml_has_a_field_that_takes_lists():
+    """Strict types refuse a list for a tuple."""
+    fields = {f"{n}.{k}": str(f.annotation) for n, m in SECTIONS for k, f in m.model_fields.items()}
+    assert [name for name, annotation in fields.items() if "tuple[" in annotation] == []
+
+
 @pytest.mark.parametrize("value", [True, "2", float("inf"), float("nan"), 1e30, -1e30, 10**400, "", [], {}])
 def test_no_number_takes_what_is_no_sensible_number(value):
     taken = [f"{name}.{key}" for name, model, key in NUMBERS if _accepts(model, SHIPPED[name] | {key: value}, name)]

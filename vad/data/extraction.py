@@ -122,7 +122,7 @@ def _without_pixels(
     extracted: list[Extracted],
     params: Params,
     masks: Path,
-    wanted: tuple[int, int] | None,
+    wanted: Sequence[int] | None,
 ) -> list[Extracted]:
     """The clips that are known by their tracks alone, at the size of the scene's clips with pixels if it has any."""
     bare = [clip for clip in clips if clip.pixels is None]
@@ -133,7 +133,7 @@ def _without_pixels(
     sizes = {item.clip.scene: (item.size, item.stored_size) for item in reversed(extracted)}
     fallback = (extracted[0].size, extracted[0].stored_size) if extracted else None
     if fallback is None:
-        size = wanted or picture_size({clip.stem: boxes[clip.name] for clip in bare})
+        size = tuple(wanted) if wanted else picture_size({clip.stem: boxes[clip.name] for clip in bare})
         log.info("pictures of %d x %d pixels are taken behind the tracks; data.size sets another", *size)
         fallback = (size, size)
     found = []

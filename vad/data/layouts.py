@@ -31,7 +31,17 @@ class Params(Section):
     root: str = pydantic.Field(min_length=1)
     layout: Literal["auto", "shanghaitech", "ucsd", "frames", "avenue", "folder"]
     fps: float | None = pydantic.Field(gt=0, le=1000)
-    size: tuple[Side, Side] | None
+    size: Annotated[list[Side], pydantic.Field(min_length=2, max_length=2)] | None
+
+    @pydantic.field_validator("root")
+    @classmethod
+    def _own_folder(cls, root: str) -> str:
+        if root.startswith("~"):
+            raise ValueError("should be a path in full: DVC takes '~' for a folder's name")
+        path, project = Path(root).resolve(), Path.cwd()
+        if project.is_relative_to(path) or path == project / "data":
+            raise ValueError("should be the data set's own folder, such as data/raw/<name>: this one holds the outputs")
+        return root
 
 
 @dataclass(frozen=True)

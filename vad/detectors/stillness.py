@@ -44,8 +44,8 @@ class Params(Section):
     height: int = pydantic.Field(ge=64, le=1080)
     place: float = pydantic.Field(gt=0, le=100)
     shape: float = pydantic.Field(gt=0, le=10)
-    max_fit_frames: int = pydantic.Field(ge=100)
-    max_things: int = pydantic.Field(ge=100)
+    max_fit_frames: int = pydantic.Field(ge=100, le=1_000_000)
+    max_things: int = pydantic.Field(ge=100, le=1_000_000)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:
