@@ -45,7 +45,8 @@ class Params(Section):
     scenes: int = pydantic.Field(ge=1, le=len(LAYOUTS))
     weak_clips: int = pydantic.Field(ge=0, le=900)
     weak_frames: int = pydantic.Field(ge=48, le=2000)
-    weak_stride: int = pydantic.Field(ge=2, le=100)
+    weak_stride: int = pydantic.Field(ge=2, le=1000)
+    weak_run: int = pydantic.Field(ge=2, le=100)
 
 
 def simulate(root: Path | str, params: Params, seed: int, workers: int) -> int:

@@ -1,10 +1,10 @@
 """Clips of campus-sim that are known by one label each: something abnormal happens in them, or nothing does.
 
-    weak/SS_9NNN/00000.jpg 00001.jpg 00016.jpg ...   frames, named by their number in the clip
+    weak/SS_9NNN/00000.jpg ... 00008.jpg 00040.jpg ...   frames, named by their number in the clip
     weak_labels.csv                                  clip, label (1: an anomaly is seen in one of these frames)
 
-Every ``weak_stride``-th frame is drawn, with the one after it, so that something can be said of motion; the rest of a
-clip is never rendered. People, events and light come from random streams of their own: no clip of another part changes.
+Every ``weak_stride`` frames a run of ``weak_run`` frames is drawn, long enough for motion to be averaged as elsewhere;
+the rest of a clip is never rendered. People, events and light come from random streams of their own: no clip of another part changes.
 """
 
 from pathlib import Path
@@ -28,8 +28,8 @@ def plan(params, seed: int) -> list[Plan]:
         params: ``vad.simulation.simulate.Params``.
     """
     kinds, plans = list(EVENTS), []
-    starts = range(0, params.weak_frames - 1, params.weak_stride)
-    drawn = tuple(frame + k for frame in starts for k in (0, 1))
+    starts = range(0, params.weak_frames - params.weak_run + 1, params.weak_stride)
+    drawn = tuple(frame + k for frame in starts for k in range(params.weak_run))
     for index in range(params.weak_clips):
         pair = index // 2  # a clip with an event and one without, of the same scene
         scene, key = pair % params.scenes, (seed, STREAM, index)
