@@ -13,7 +13,7 @@ from tqdm import tqdm
 from vad.data.frames import DATA, Clip, FrameStore
 from vad.detectors import registry
 from vad.perception import detection
-from vad.perception.flow import spread
+from vad.perception.flow import centres, spread
 from vad.perception.scene import Scene, by_scene
 from vad.pipeline import artifacts, params, stage
 from vad.protocol.folds import fit_clips, select
@@ -24,7 +24,8 @@ RUN = 60  # consecutive frames of the training clips that are looked at together
 
 def main() -> dict:
     store = FrameStore()
-    if not (registry.reading("objects") or registry.reading("tracks")) or not store.has_pixels:
+    reading = registry.reading("objects")
+    if not (reading or registry.reading("tracks")) or not store.has_pixels:
         logging.info("no objects: %s", "nobody needs them" if store.has_pixels else "the data set has no pixels")
         artifacts.save_state(SCENES, {}, {})
         with artifacts.replacing(OUT) as folder:
@@ -34,7 +35,8 @@ def main() -> dict:
     sample = artifacts.load_table("data/sample.parquet")
     training = fit_clips(store, sample, "fit_all")
     scored = select(store, sample[sample["role"].isin(["test", "calibration"])])
-    wanted = [*spread(training, settings.max_fit_frames, RUN), *scored]
+    weak = [centres(clip) for clip in fit_clips(store, sample, "weak") if clip.split == "weak"]
+    wanted = [*spread(training, settings.max_fit_frames, RUN), *scored, *(weak if "weak" in reading else [])]
     scenes = {name: Scene.learn(own, settings.height) for name, own in by_scene(training).items()}
     artifacts.save_state(SCENES, {name: scene.arrays() for name, scene in scenes.items()}, {})
     with artifacts.replacing(OUT) as folder:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad.data import annotations, layouts, track_files
+from vad.data import annotations, layouts, track_files, weak_clips
 from vad.data.clips import RawClip
 from vad.data.frames import DATA
 from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, Part, annotate, extract_clip
@@ -49,6 +49,7 @@ def extract(data: layouts.Params, params: Params, out: Path = DATA) -> pd.DataFr
         )
         _check_part_names(extracted)
         tables = _tables(extracted, root, params)
+        weak_clips.add(root, params, frames_folder, tables)
     for name, table in tables.items():
         artifacts.save_table(out / name, table)
     return tables["manifest.csv"]

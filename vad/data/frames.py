@@ -58,7 +58,8 @@ class Clip:
     """One clip, restricted to the frames that the reader may see.
 
     Attributes:
-        name: unique in the data set; scene, split ("train" or "test"), fps as in the manifest.
+        name: unique in the data set; scene, split ("train", "test", or "weak", of which all frames have one label), fps as in
+            the manifest.
         frames: (N,) int64, ascending 0-based numbers of the frames to work on (the permitted or the wanted ones).
         labels: (N,) int8, 0 normal, 1 abnormal; only detectors that declare ``LABELLED`` may read them.
         stored: (M,) every frame number of the clip in the store; temporal detectors read around ``frames`` in it.
@@ -156,7 +157,7 @@ class FrameStore:
     def has_pixels(self) -> bool:
         """Whether both splits have clips with frames; False for a data set of tracks and labels alone."""
         with_frames = self.manifest["clip"].isin(self.with_pixels)
-        return set(self.manifest["split"][with_frames]) == {"train", "test"}
+        return set(self.manifest["split"][with_frames]) >= {"train", "test"}
 
     def masks(self, clip: str, at: slice | int = slice(None)) -> np.ndarray | None:
         """(M, h, w) bool pixel masks of the clip's stored frames, in stored pixels; None where the clip has none.

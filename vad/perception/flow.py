@@ -19,7 +19,7 @@ from vad.data.frames import Clip
 from vad.perception.feeding import camera_of, parallel, sights
 from vad.perception.sight import CELL, Perception, Sight, View, working_size
 
-__all__ = ["CELL", "AveragedFlow", "PairFlow", "averaged", "spread", "working_size"]
+__all__ = ["CELL", "AveragedFlow", "PairFlow", "averaged", "centres", "spread", "working_size"]
 
 CHUNK = 256  # frames of a clip whose averaged flow is given out at once
 
@@ -158,3 +158,13 @@ def _spread_scene(clips: list[Clip], most: int, run: int) -> list[Clip]:
     for clip, start in (starts[i] for i in chosen):
         frames.setdefault(clip.name, []).append(clip.frames[start : start + run])
     return [clip.only(np.concatenate(frames[clip.name])) for clip in clips if clip.name in frames]
+
+
+def centres(clip: Clip) -> Clip:
+    """``clip`` restricted to the middle of each run of consecutive frames: what a window of time is centred on.
+
+    For clips that are stored in short runs, far apart; motion must not be averaged across the gaps.
+    """
+    steps = np.diff(clip.stored)
+    runs = np.split(clip.stored, np.flatnonzero(steps > steps.min()) + 1) if len(steps) else [clip.stored]
+    return clip.only([int(run[len(run) // 2]) for run in runs])

@@ -1,9 +1,10 @@
 """What a detector may be fitted on and what it may then score: its plan, from the sample, the protocol and the data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vad.data.frames import Clip, FrameStore
@@ -64,6 +65,11 @@ class Plan:
                 if len(rows) and not rows["clip"].isin(self.store.with_pixels).any():
                     return f"none of the clips to {use} has pixels"
         return None
+
+    def labelled(self, rows: pd.DataFrame) -> list[Clip]:
+        """As :meth:`clips`, with the labels that ``rows`` give their frames: those of the role, not of the data set."""
+        labels = {clip: own.sort_values("frame")["label"].to_numpy(np.int8) for clip, own in rows.groupby("clip")}
+        return [replace(clip, labels=labels[clip.name]) for clip in self.clips(rows)]
 
     def clips(self, rows: pd.DataFrame) -> list[Clip]:
         """The clips that ``rows`` name, restricted to those frames, each with what the detector declares to read."""

@@ -5,6 +5,7 @@
 - ``fit_all``: every frame of the training clips that are not held out; what temporal detectors are fitted on;
 - ``normal``: normal frames for what learns them one by one (PaDiM, SPADE); ``cam_reference``: for the mean CAM;
 - ``prototypes``: frames of both classes for detectors that learn from labels;
+- ``weak``: frames of clips with one label each, their clip's, for detectors that learn from no more than that;
 - ``calibration``: stretches of held-out training clips, normal, seen by no fit: quantiles and false-alarm budgets;
 - ``test``: the frames that are scored and evaluated.
 
@@ -86,6 +87,8 @@ def draw(index: pd.DataFrame, params: Params, protocol: Protocol, seed: int) -> 
                 (pd.concat([few, rest]), params.prototypes_per_class),
                 (abnormal, params.prototypes_per_class),
             ]
+    if len(weak := _weak(index, fitting, test, protocol)):
+        roles["weak"] = [(weak, None)]
     sample, summary = _assemble(roles, protocol, rng)
     summary.loc[summary["role"] == "calibration", "wanted"] = params.calibration
     if len(calibration) < params.calibration:
@@ -95,6 +98,20 @@ def draw(index: pd.DataFrame, params: Params, protocol: Protocol, seed: int) -> 
             len(calibration), params.calibration, len(calibration),
         )  # fmt: skip
     return sample, summary
+
+
+def _weak(index: pd.DataFrame, fitting: pd.DataFrame, test: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Frames with their clip's label alone, and the training clips' frames, whose label is 0.
+
+    Of clips that are known by one label each, where the data set has them; else of the test clips, each with whether
+    anything abnormal happens in it. Empty under ``one_class``: such a label is one of an anomaly.
+    """
+    if protocol == "one_class":
+        return index[:0]
+    weak = index[index["split"] == "weak"].assign(fold=-1)
+    if weak.empty:
+        weak = test.assign(label=test.groupby("clip")["label"].transform("max"))
+    return pd.concat([weak, fitting])
 
 
 def _held_out(train: pd.DataFrame, params: Params, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:

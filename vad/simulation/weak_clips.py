@@ -4,7 +4,8 @@
     weak_labels.csv                                  clip, label (1: an anomaly is seen in one of these frames)
 
 Every ``weak_stride`` frames a run of ``weak_run`` frames is drawn, long enough for motion to be averaged as elsewhere;
-the rest of a clip is never rendered. People, events and light come from random streams of their own: no clip of another part changes.
+the rest of a clip is never rendered. People, events and light come from random streams of their own: no clip of another
+part changes.
 """
 
 from pathlib import Path

@@ -1,1 +1,10 @@
-"""Learning from one label per video: snippets, network, losses, training, heat maps, detector."""
+"""Learning from one label per video: regions and their evidence, and the temporal network of snippet features."""
+
+from vad.detectors.weak.detector import Detector, Params, fit, why_not
+
+TITLE = "Weak supervision"
+READS = ("frames", "objects")
+ROLE = "weak"
+LABELLED = True
+
+__all__ = ["Detector", "Params", "fit", "why_not"]

@@ -1,0 +1,94 @@
+"""What is measured on a region, a foreground object: how it moves, its form, and where it is in its scene.
+
+Places and speeds are compared with those that the scene's normal training clips show there; lengths and speeds are in
+units of the typical object at that row, so that one model serves all cameras.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from vad.data.frames import Clip
+from vad.perception import detection
+
+MEASURES = (
+    "speed", "relative_speed", "height", "width", "area", "upright", "filled", "place", "vertical", "typical", "edge",
+)  # fmt: skip
+KEPT = 1500  # reference objects per scene, evenly over time
+PLACES, SPEEDS = 3, 40  # nearest reference objects for the distance to places, and for the usual speed
+SPEED_QUANTILE = 0.7  # of the latter's speeds
+SLOWEST = 0.05  # body heights per second: below it nothing moves
+BORDER = 3  # pixels from the picture's edge within which an object is cut off
+
+
+def reference(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
+    """``reference.<scene>`` (M, 3): feet x and y in frame heights and log speed of normal objects."""
+    found: dict[str, list[np.ndarray]] = {}
+    for clip in clips:
+        table = detection.objects_of(clip)
+        found.setdefault(clip.scene, []).append(np.column_stack([feet(table, clip.size), log_speed(table)]))
+    every = {scene: np.concatenate(parts) for scene, parts in found.items()}
+    return {
+        f"reference.{scene}": own[:: -(-len(own) // KEPT)].astype(np.float32)
+        for scene, own in every.items()
+        if len(own) >= SPEEDS
+    }
+
+
+def measured(table: pd.DataFrame, scene: str, size: tuple[int, int], state: dict[str, np.ndarray]) -> np.ndarray:
+    """(N, 11) float32 ``MEASURES`` of the objects in ``table``; place and relative speed NaN in an unknown scene.
+
+    Args:
+        table: see ``vad.perception.detection``; size: stored (width, height) in pixels; state: see :func:`reference`.
+    """
+    if table.empty:
+        return np.zeros((0, len(MEASURES)), np.float32)
+    typical = ((table["y2"] - table["y1"]) / size[1] / table["height"]).to_numpy()
+    speed = log_speed(table)
+    place = relative = np.full(len(table), np.nan)
+    if (known := state.get(f"reference.{scene}")) is not None:
+        distance, usual = _neighbours(feet(table, size), known)
+        place, relative = np.log(distance / typical + 0.02), speed - usual
+    height, width, area = (np.log(np.maximum(table[name], 0.02)).to_numpy() for name in ("height", "width", "area"))
+    total = np.maximum(np.hypot(table["vx"], table["vy"]), 1e-3)
+    edge = (table["x1"] < BORDER) | (table["y1"] < BORDER) | (table["x2"] > size[0] - BORDER)
+    edge |= table["y2"] > size[1] - BORDER
+    return np.column_stack(
+        [
+            speed,
+            relative,
+            height,
+            width,
+            area,
+            height - width,
+            area - height - width,
+            place,
+            np.abs(table["vy"]) / total,
+            np.log(typical),
+            edge,
+        ]
+    ).astype(np.float32)
+
+
+def feet(table: pd.DataFrame, size: tuple[int, int]) -> np.ndarray:
+    """(N, 2) x of the centre and y of the feet, in frame heights."""
+    return np.column_stack([(table["x1"] + table["x2"]) / 2, table["y2"]]) / size[1]
+
+
+def log_speed(table: pd.DataFrame) -> np.ndarray:
+    """(N,) natural logarithm of the speed in body heights per second."""
+    return np.log(np.maximum(table["speed"].to_numpy(np.float64), SLOWEST))
+
+
+def _neighbours(points: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) mean distance to the nearest places, and what is usually the speed around there."""
+    distances, usual = [], []
+    for start in range(0, len(points), 512):
+        part = points[start : start + 512]
+        squared = ((part[:, None] - known[None, :, :2]) ** 2).sum(-1)
+        near = np.argpartition(squared, SPEEDS - 1, axis=1)[:, :SPEEDS]
+        closest = np.sort(np.take_along_axis(squared, near, axis=1), axis=1)[:, :PLACES]
+        distances.append(np.sqrt(closest).mean(axis=1))
+        usual.append(np.quantile(known[near, 2], SPEED_QUANTILE, axis=1))
+    return np.concatenate(distances), np.concatenate(usual)
