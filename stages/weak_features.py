@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vad.data import feature_sets
-from vad.detectors.weak import training
+from vad.detectors.weak import Params, training
 from vad.detectors.weak.bags import Bags
 from vad.metrics.measures import Frames, interval, resamples
 from vad.pipeline import artifacts, params, stage
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     options = parse()
-    wanted = params.section("weak", training.Params)
+    wanted = params.section("weak", Params)
     if options.loss:
         wanted = wanted.model_copy(update={"loss": options.loss})
     data = feature_sets.load(options.root, options.features)

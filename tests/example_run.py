@@ -20,7 +20,7 @@ from vad.post_processing.calibration import by_fold
 TYPES = ["bicycle", "vehicle", "running", "fall"]
 DETECTORS = [
     "padim", "gradcam", "spade", "prototypes", "zeroshot", "motion", "stillness", "objects", "object_ae",
-    "tracks", "stae", "fusion_mean", "fusion_max", "fusion_logistic", "fusion",
+    "tracks", "weak", "stae", "fusion_mean", "fusion_max", "fusion_logistic", "fusion",
 ]  # fmt: skip
 SIZE = (160, 120)
 PARAMS = Path(__file__).parents[1] / "params.yaml"

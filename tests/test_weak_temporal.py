@@ -11,13 +11,14 @@ import yaml
 from stages import weak_features
 from tests import planted_features
 from vad.data import feature_sets
-from vad.detectors.weak import losses, sampling, training
+from vad.detectors import weak
+from vad.detectors.weak import export, losses, sampling, training
 from vad.detectors.weak.bags import Bags, Held, padded
 from vad.detectors.weak.network import MaskedBatchNorm, Network, Scorer
 from vad.pipeline.errors import UserError
 
 SETTINGS = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())["weak"]
-PARAMS = training.Params(**SETTINGS)
+PARAMS = weak.Params(**SETTINGS)
 SMALL = PARAMS.model_copy(update={"width": 16, "steps": 6, "batch": 4, "evaluate_every": 2, "reach": 3, "dropout": 0.2})
 
 
@@ -164,6 +165,22 @@ def test_top_mean_and_selection_by_hand():
         [False, True, True, False],
         [False, True, False, False],
     ]
+
+
+def test_the_graph_scores_as_the_network_at_every_length(tmp_path):
+    """Lengths 1 to 256, the batch-norm distances' product: within 1e-4, nothing padded to a fixed length."""
+    made = network()
+    export.to_onnx(made, "bn_wvad", tmp_path / "temporal.onnx")
+    run = export.runner("onnxruntime", made, "bn_wvad", tmp_path / "temporal.onnx")
+    scorer = Scorer(made, "bn_wvad").eval()
+    rng = np.random.default_rng(0)
+    for length in range(1, 257):
+        features = rng.normal(size=(length, 6)).astype(np.float32)
+        with torch.inference_mode():
+            wanted = scorer(torch.from_numpy(features)).numpy()
+        found = run(features)
+        assert found.shape == (length,)
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def measured(root: Path) -> dict:

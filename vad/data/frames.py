@@ -58,8 +58,8 @@ class Clip:
     """One clip, restricted to the frames that the reader may see.
 
     Attributes:
-        name: unique in the data set; scene, split ("train", "test", or "weak", of which all frames have one label), fps as in
-            the manifest.
+        name: unique in the data set; scene, split, fps as in the manifest. The split is "train", "test" or "weak", of
+            whose clips all frames have one label, the clip's.
         frames: (N,) int64, ascending 0-based numbers of the frames to work on (the permitted or the wanted ones).
         labels: (N,) int8, 0 normal, 1 abnormal; only detectors that declare ``LABELLED`` may read them.
         stored: (M,) every frame number of the clip in the store; temporal detectors read around ``frames`` in it.

@@ -16,11 +16,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from vad.detectors import checkpoints
 from vad.detectors.weak.bags import Bags, sampled, statistics
 from vad.detectors.weak.losses import loss, top_mean
 from vad.detectors.weak.network import Network, Scorer
-from vad.pipeline import stage
+from vad.pipeline import checkpoints, stage
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 

@@ -5,11 +5,11 @@ import json
 import os
 from pathlib import Path
 
-import torch
-
 
 def save(path: Path, values: dict) -> None:
     """Write ``values`` beside the old checkpoint, then put them in its place: a kill leaves one or the other, whole."""
+    import torch
+
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}")
     torch.save(values, temporary)
@@ -18,6 +18,8 @@ def save(path: Path, values: dict) -> None:
 
 def load(path: Path, device: str) -> dict | None:
     """What :func:`save` wrote; None where there is no such file."""
+    import torch
+
     return torch.load(path, map_location=device, weights_only=True) if path.exists() else None
 
 
