@@ -89,7 +89,7 @@ def test_stored_trees_are_scikit_learn_s():
         max_iter=20, learning_rate=params.tree_rate, max_leaf_nodes=params.leaves, min_samples_leaf=10,
         l2_regularization=params.tree_penalty, early_stopping=False, random_state=0,
     ).fit(features, labels)  # fmt: skip
-    mine = evidence.log_odds(evidence.fit(features, labels, np.ones(500), params, 0), features)
+    mine = evidence.log_odds(evidence.fit(features, labels, np.ones(500), (), params, 0), features)
     np.testing.assert_allclose(mine, model.decision_function(features), atol=1e-9)
 
 
@@ -196,3 +196,12 @@ def test_without_weak_clips_test_clips_give_their_clip_s_label_to_other_folds():
 def test_one_class_shows_no_video_level_label():
     sample, _ = sampling.draw(index(weak=True), SAMPLING, "one_class", 0)
     assert "weak" not in set(sample["role"])
+
+
+def test_evidence_never_falls_with_what_shall_rise():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 2)).astype(np.float32)
+    labels = (rng.random(400) < 0.5).astype(int)  # noise: nothing to learn, and much to overfit
+    state = evidence.fit(features, labels, np.ones(400), (0,), PARAMS.model_copy(update={"leaf_regions": 5}), 0)
+    line = np.column_stack([np.linspace(-3, 3, 50), np.zeros(50)])
+    assert (np.diff(evidence.log_odds(state, line)) >= 0).all()

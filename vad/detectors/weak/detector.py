@@ -86,7 +86,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
         weights += [np.full(len(own), 1 / len(own) / len(found)) for own in found]
     every = np.concatenate(weights)
     every *= len(every) / every.sum()
-    return state | evidence.fit(np.concatenate(features), np.concatenate(labels), every, params, seed)
+    return state | evidence.fit(np.concatenate(features), np.concatenate(labels), every, regions.RISING, params, seed)
 
 
 def _regions(clip: Clip, stride: int, state: dict[str, np.ndarray]) -> np.ndarray:

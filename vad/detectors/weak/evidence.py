@@ -8,16 +8,21 @@ Noisy Labels", NeurIPS 2013; multiple-instance learning's single-instance baseli
 Gradient-boosted trees (Ke et al. 2017, LightGBM, as in scikit-learn), small and strongly regularised; stored as arrays.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 FIELDS = ("value", "feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf")
 
 
-def fit(features: np.ndarray, labels: np.ndarray, weights: np.ndarray, params, seed: int) -> dict[str, np.ndarray]:
+def fit(
+    features: np.ndarray, labels: np.ndarray, weights: np.ndarray, rising: Sequence[int], params, seed: int
+) -> dict[str, np.ndarray]:
     """Boosted trees as arrays.
 
     Args:
         features: (N, F), NaN where unknown; labels: (N,) 0 or 1, the videos'; weights: (N,).
+        rising: columns with which the evidence never falls.
         params: see :class:`vad.detectors.weak.detector.Params`.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -28,6 +33,7 @@ def fit(features: np.ndarray, labels: np.ndarray, weights: np.ndarray, params, s
         max_leaf_nodes=params.leaves,
         min_samples_leaf=params.leaf_regions,
         l2_regularization=params.tree_penalty,
+        monotonic_cst=np.isin(np.arange(features.shape[1]), rising).astype(int),
         early_stopping=False,
         random_state=seed,
     ).fit(features, labels, weights)

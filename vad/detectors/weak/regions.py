@@ -15,6 +15,8 @@ from vad.perception import detection
 MEASURES = (
     "speed", "relative_speed", "height", "width", "area", "upright", "filled", "place", "vertical", "typical", "edge",
 )  # fmt: skip
+# Faster than is usual there, or farther from where anybody was seen, is never less evidence: few videos must suffice.
+RISING = tuple(MEASURES.index(name) for name in ("relative_speed", "place"))
 KEPT = 1500  # reference objects per scene, evenly over time
 PLACES, SPEEDS = 3, 40  # nearest reference objects for the distance to places, and for the usual speed
 SPEED_QUANTILE = 0.7  # of the latter's speeds
