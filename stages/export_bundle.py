@@ -50,8 +50,9 @@ def main() -> dict:
         artifacts.save_state(folder / "calibration", {"normal": values}, {})
         described = _settings(settings, names, decision, smoothing)
         _perception(folder, described)
-        networks = export.save_networks(bundle.FittedBundle(folder, described))
-        described = described.model_copy(update={"networks": networks})
+        made = bundle.FittedBundle(folder, described)
+        graphs = {"networks": export.save_networks(made), "heads": export.save_heads(made)}
+        described = described.model_copy(update=graphs)
         artifacts.save_json(folder / "bundle.json", described.model_dump(mode="json"), digits=None)
         evaluation = params.section("evaluation", measures.Params)
         events = read_table(DATA / "events.csv")
@@ -77,6 +78,7 @@ def _settings(
         stride=settings.stride,
         engine=settings.engine,
         networks=[],
+        heads={},
         temporal=smoothing,
         weights=decision.weights,
         thresholds=overall,

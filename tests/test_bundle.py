@@ -54,6 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, training: list[Clip]) -> Pa
         stride=1,
         engine="torch",
         networks=[],
+        heads={},
         temporal=SMOOTHING,
         weights={"motion": 1.0},
         thresholds={"motion": 0.99, FUSION: 0.98},

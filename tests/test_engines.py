@@ -51,12 +51,18 @@ def test_an_engine_gives_what_torch_gives(backbone: Backbone, graph: Path, engin
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_scores_and_maps_are_the_same(backbone: Backbone, graph: Path, tmp_path: Path, engine: str) -> None:
+@pytest.mark.parametrize("head", [False, True])
+def test_scores_and_maps_are_the_same(backbone: Backbone, graph: Path, tmp_path: Path, engine: str, head: bool) -> None:
+    """By the backbone's graph alone, and with PaDiM's whitening and map in a graph too."""
     state = padim.fit([squares.clip(tmp_path, "t", 1.0)], PADIM, 0, backbone)
     clip = squares.clip(tmp_path, "run", 3.0, frames=20)
     plain, maps = padim.Detector(state, PADIM, backbone).score(clip)
     run = backbone.run_by(engine, graph, NAMES, 64)
-    scores, other_maps = padim.Detector(state, PADIM, run).score(clip)
+    detector = padim.Detector(state, PADIM, run)
+    if head:
+        detector.export(tmp_path / "head.onnx")
+        detector.run_by(engine, tmp_path / "head.onnx")
+    scores, other_maps = detector.score(clip)
     np.testing.assert_allclose(scores, plain, rtol=1e-4)
     np.testing.assert_allclose(other_maps.astype(float), maps.astype(float), rtol=2e-3, atol=1e-4)
 

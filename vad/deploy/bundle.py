@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
@@ -56,7 +56,7 @@ class Settings(Section):
         stride: every so many-th frame is scored; short_side: to which larger frames are brought, pixels.
         weights: of the detectors in the fusion; thresholds: by detector and ``fusion``, on the calibrated scale;
         scene_thresholds: scene -> the same, where tuned per scene.
-        networks: what the engine runs where it is not torch.
+        networks: what the engine runs where it is not torch; heads: detector -> the graph of what follows the backbone.
         objects, encoder: the sections of params.yaml by which objects were found and frames embedded.
     """
 
@@ -67,6 +67,7 @@ class Settings(Section):
     stride: int = pydantic.Field(ge=1)
     engine: Engine
     networks: list[Network]
+    heads: dict[str, Annotated[str, pydantic.Field(pattern=r"^head_\w+\.onnx$")]]
     temporal: temporal.Params
     weights: dict[str, float]
     thresholds: dict[str, float]
@@ -138,10 +139,13 @@ class FittedBundle:
     def fitted(self) -> dict[str, Any]:
         """The detectors by name, ready to score."""
         models = {name: fitted.load_fitted(self.folder / "models" / name) for name in self.detectors}
-        return {
+        made = {
             name: model.detector(backbone=self._seeing(model.backbone) if "backbone" in model.meta else None)
             for name, model in models.items()
         }
+        for name, file in self.settings.heads.items() if self.settings.engine != "torch" else []:
+            made[name].run_by(self.settings.engine, self.folder / file)
+        return made
 
     def _seeing(self, backbone: backbones.Backbone) -> backbones.Backbone:
         """The one copy of ``backbone`` that this bundle looks through, run by its engine as far as there are graphs."""

@@ -102,6 +102,14 @@ def save_networks(made: FittedBundle) -> list[Network]:
     return networks
 
 
+def save_heads(made: FittedBundle) -> dict[str, str]:
+    """Write a graph of what follows the backbone in the detectors that can; detector -> file."""
+    files = {name: f"head_{name}.onnx" for name, one in made.fitted.items() if hasattr(one, "export")}
+    for name, file in files.items():
+        made.fitted[name].export(made.folder / file)
+    return files
+
+
 def normal_scores(folder: Path, names: list[str], smoothing: temporal.Params) -> dict[str, pd.Series]:
     """Detector -> causal scores of held-out normal frames by (clip, frame), of the models in ``folder``."""
     result = {}

@@ -6,8 +6,9 @@ distance at each position (III-C). Cameras are fixed, so positions may be modell
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from tqdm import tqdm
 from vad.data.frames import Clip
 from vad.detectors import streaming
 from vad.detectors.streaming import Judged
-from vad.features import backbones
+from vad.features import backbones, engines
 from vad.features.backbones import Backbone
 from vad.perception.passes import Pass
 from vad.perception.sight import Perception, Sight
@@ -208,7 +209,7 @@ class Detector:
         self._params = params
         self._backbone = backbone
         reduced = torch.from_numpy(state["reduction"]) if "reduction" in state else None
-        self._embed = Embedding(params, backbone, reduced)
+        self._distances: Callable[..., torch.Tensor] = Distances(Embedding(params, backbone, reduced))
         self._loaded: tuple[str, torch.Tensor, torch.Tensor] | None = None
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
@@ -218,7 +219,25 @@ class Detector:
     def stream(self, perception: Perception) -> "Stream":
         """Start on one camera."""
         seen = Pass.shared(perception, self._backbone, self._params.layers)
-        return Stream(self._params, seen, self._embed, *self._gaussian(perception.camera.scene))
+        return Stream(self._params, seen, self._distances, *self._gaussian(perception.camera.scene))
+
+    def export(self, path: Path) -> None:
+        """Write the way from the backbone's layers to the map as an ONNX graph; the Gaussian is one of its inputs."""
+        blank = self._backbone.preprocess(np.zeros((2, 8, 8, 3), np.uint8))
+        layers = dict(zip(self._params.layers, self._backbone.features(blank, self._params.layers), strict=True))
+        mean, whitening = self._gaussian("")
+        inputs = {**layers, "mean": mean, "whitening": whitening}
+        engines.export(self._distances, inputs, ["distances"], [*layers, "distances"], path)
+
+    def run_by(self, engine: str, path: Path) -> None:
+        """Have an engine compute the map from now on, by the graph that :meth:`export` wrote."""
+        run, names = engines.load(path, engine), [*self._params.layers, "mean", "whitening"]
+
+        def distances(*inputs: torch.Tensor) -> torch.Tensor:
+            arrays = {name: np.ascontiguousarray(one.numpy()) for name, one in zip(names, inputs, strict=True)}
+            return torch.from_numpy(run(arrays)["distances"])
+
+        self._distances = distances
 
     def _gaussian(self, scene: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean (P, D) and whitening (P, D, D) of ``scene``, else the pooled ones, else those of the only scene."""
@@ -233,6 +252,23 @@ class Detector:
         return self._loaded[1:]
 
 
+class Distances(torch.nn.Module):
+    """The backbone's layers to the map of distances, as one network: what an engine can run.
+
+    Args:
+        embed: as fitted; its layers come first, each (B, C, h, w), then mean (P, D) and whitening (P, D, D).
+    """
+
+    def __init__(self, embed: Embedding) -> None:
+        super().__init__()
+        self._embed = embed
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """(B, P)."""
+        *layers, mean, whitening = inputs
+        return mahalanobis(self._embed.of(layers), mean, whitening)
+
+
 class Stream:
     """One camera's frames, each judged by itself."""
 
@@ -240,9 +276,14 @@ class Stream:
     pixels = True
 
     def __init__(
-        self, params: Params, seen: Pass, embed: Embedding, mean: torch.Tensor, whitening: torch.Tensor
+        self,
+        params: Params,
+        seen: Pass,
+        distances: Callable[..., torch.Tensor],
+        mean: torch.Tensor,
+        whitening: torch.Tensor,
     ) -> None:
-        self._params, self._pass, self._embed = params, seen, embed
+        self._params, self._pass, self._distances = params, seen, distances
         self._mean, self._whitening = mean, whitening
 
     def push(self, sight: Sight) -> list[Judged]:
@@ -250,9 +291,9 @@ class Stream:
         if not sight.wanted:
             return []
         layers = self._pass(sight)
-        x = self._embed.of([layers[name].detach() for name in self._params.layers])
+        seen = [layers[name].detach() for name in self._params.layers]
         grid, sigma = self._params.grid, self._params.sigma
-        distances = mahalanobis(x, self._mean, self._whitening).view(-1, grid, grid).cpu().numpy()
+        distances = self._distances(*seen, self._mean, self._whitening).view(-1, grid, grid).cpu().numpy()
         smooth = gaussian_filter(distances, (0, sigma, sigma))
         scores = aggregate(smooth, self._params.aggregate, self._params.top_fraction)
         return streaming.judged(sight, scores, smooth.astype(np.float16))
@@ -260,7 +301,7 @@ class Stream:
 
 def mahalanobis(x: torch.Tensor, mean: torch.Tensor, whitening: torch.Tensor) -> torch.Tensor:
     """Distances (B, P) of ``x`` (P, B, D) from ``mean`` (P, D), by one batched product with ``whitening`` (P, D, D)."""
-    return torch.bmm(x - mean[:, None], whitening.transpose(1, 2)).norm(dim=2).T
+    return torch.bmm(x - mean[:, None], whitening.transpose(1, 2)).norm(dim=2).transpose(0, 1)
 
 
 def aggregate(maps: np.ndarray, how: str, top_fraction: float) -> np.ndarray:

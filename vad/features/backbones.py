@@ -313,7 +313,7 @@ def _gradient_leaf(x: torch.Tensor) -> torch.Tensor:
 
 def resample(features: torch.Tensor, grid: int) -> torch.Tensor:
     """(B, C, h, w) -> (B, C, grid, grid): averaged down where that divides evenly, else bilinear with antialiasing."""
-    height, width = features.shape[-2:]
+    height, width = (int(side) for side in features.shape[-2:])  # constants, also where this is traced into a graph
     if height % grid == 0 and width % grid == 0:
         return F.avg_pool2d(features, (height // grid, width // grid))
     return F.interpolate(features, size=(grid, grid), mode="bilinear", antialias=height > grid or width > grid)
