@@ -118,3 +118,10 @@ def test_masks_in_a_mat_that_are_none(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"volLabel": cells})
     with pytest.raises(UserError, match=r"a.mat: every cell of volLabel must be a mask"):
         annotations.pixel_masks(tmp_path / "a.mat", "a")
+
+
+def test_a_mat_that_crashes_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"gt": np.array([[1], [2]])})
+    monkeypatch.setattr(matlab, "_READ", "import os; os.abort()")
+    with pytest.raises(UserError, match=r"a.mat cannot be read as a MATLAB file \(it is damaged\)"):
+        matlab.mat_intervals(tmp_path / "a.mat", 1)

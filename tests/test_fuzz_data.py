@@ -160,7 +160,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     return Samples({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
 
 
-@fuzz
+@settings(fuzz, max_examples=max(4, EXAMPLES // 10))  # each starts a process
 @given(changes=damages, name=st.sampled_from(["any.mat", "masks.mat"]))
 def test_matlab(tmp_path: Path, samples: Samples, changes: list, name: str) -> None:
     path = tmp_path / name

@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from vad.data.intervals import Intervals
 from vad.pipeline.errors import UserError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # MATLAB's v7.3; its own 512 bytes of header come first
+_READ = "import sys, scipy.io; scipy.io.loadmat(sys.argv[1], variable_names=[sys.argv[2]])"
 LARGEST_FRAME = 10**9  # that a frame number may be
 
 
@@ -97,7 +100,7 @@ def read_variable(path: Path, key: str) -> list[np.ndarray]:
     """
     try:
         data = path.read_bytes()
-        cells = _hdf5_cells(data, key) if HDF5 in data[:2048] else _level5_cells(data, key)
+        cells = _hdf5_cells(data, key) if HDF5 in data[:2048] else _level5_cells(path, data, key)
     except UserError:
         raise
     except Exception as error:  # scipy and h5py answer damage with nearly any of Python's exceptions
@@ -108,7 +111,10 @@ def read_variable(path: Path, key: str) -> list[np.ndarray]:
     return cells
 
 
-def _level5_cells(data: bytes, key: str) -> list[np.ndarray] | None:
+def _level5_cells(path: Path, data: bytes, key: str) -> list[np.ndarray] | None:
+    # SciPy's reader is C, and some damage makes it crash: what that would end is a process of its own.
+    if subprocess.run([sys.executable, "-c", _READ, path, key], capture_output=True, check=False).returncode < 0:
+        raise UserError(f"{path} cannot be read as a MATLAB file (it is damaged); restore it")
     values = scipy.io.loadmat(io.BytesIO(data), variable_names=[key])
     if key not in values:
         return None
