@@ -3,7 +3,7 @@
 # make test   the tests        make lint   ruff        make benchmark   frames per second and memory
 # make app    the results in a browser: http://localhost:8501
 # make verify every output against its checksum     make mend   deletes what is damaged
-# make faults a small run whose stages are killed and whose files are damaged: half an hour
+# make faults a small run whose stages are killed and whose files are damaged
 .PHONY: demo test lint docs lock benchmark app verify mend faults setup tex clean
 PYTHON ?= python3
 BIN := .venv/bin
