@@ -64,7 +64,7 @@ def test_the_bundle_is_the_cameras_own(adapted, folder, normal):  # noqa: F811
     made = bundle.load(adapted)
     assert made.scenes == ["attic"]
     assert made.scene_thresholds == {}
-    own = normal_video(adapted)
+    own = normal_video(made)
     assert len(own.seconds) == 160
     assert own.seconds[-1] == pytest.approx(15.9)
     assert made.card["adapted"]["minutes"] == pytest.approx(15.9 / 60, abs=0.01)

@@ -102,6 +102,23 @@ def test_pairs_are_neighbours_spread_over_the_file(tmp_path):
         assert every is None or np.abs(images[-1].astype(int) - flashes.picture(465, False)).mean() < 3
 
 
+def test_a_picture_that_changes_its_size_and_time_that_begins_again(tmp_path):
+    parts = [flashes.video(tmp_path / f"{size[0]}.ts", 2, [], size) for size in ((160, 96), (320, 192))]
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    source = Source("both", "file", str(tmp_path / "both.ts"))
+    items = list(files.read(source))
+    frames = [item for item in items if isinstance(item, Frame)]
+    assert [item.size for item in items if isinstance(item, Opened)] == [(160, 96), (320, 192)]
+    assert len(frames) > 95
+    assert np.diff([frame.seconds for frame in frames]) == pytest.approx(1 / 25, abs=0.021)
+    live, sizes = Live(source, HASTE, paced=True), []
+    while (frame := live.next(5)) is not None:
+        sizes.append(frame.image.shape[1])
+    live.close()
+    assert sizes == sorted(sizes)
+    assert set(sizes) == {160, 320}
+
+
 def test_what_is_no_video_is_one_line(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"nothing" * 100)
     with pytest.raises(UserError, match="cannot be opened as a video"):
@@ -124,6 +141,8 @@ def test_the_clock_follows_stamps_and_survives_their_faults():
     assert clock.ascend(1000.2, 5.5) > 5.4  # never back
     assert clock.ascend(3.0, 6.0) == pytest.approx(6.0)  # the camera set its clock
     assert clock.ascend(3.04, 6.1) == pytest.approx(6.04)
+    assert clock.ascend(0.0, 6.2) == pytest.approx(6.2)  # the server began its file again
+    assert clock.ascend(0.04, 6.3) == pytest.approx(6.24)
 
 
 @needs_rtsp

@@ -81,7 +81,9 @@ def adapt(
 
 def judged(bundle: bundles.FittedBundle, videos: list[Source], scene: str, progress: Callable[[int], object]) -> Normal:
     """The scores of all frames of ``videos``, calibrated and fused by themselves alone."""
-    seconds, scores, start = [], {name: [] for name in bundle.detectors}, 0.0
+    scores: dict[str, list[float]] = {name: [] for name in bundle.detectors}
+    seconds: list[float] = []
+    start = 0.0
     for video in videos:
         scorer, last, fps = None, 0.0, 25.0
         for item in _with_end(files.read(video)):
@@ -103,7 +105,7 @@ def judged(bundle: bundles.FittedBundle, videos: list[Source], scene: str, progr
     normal = {name: np.array(own) for name, own in scores.items()}
     calibrated = {name: quantile(own, own) for name, own in normal.items()}
     weights = bundle.settings.weights
-    normal[FUSION] = sum(weight * surprise(calibrated[name]) for name, weight in weights.items())
+    normal[FUSION] = np.sum([weight * surprise(calibrated[name]) for name, weight in weights.items()], axis=0)
     return Normal(np.array(seconds), normal)
 
 
@@ -118,7 +120,8 @@ def _give_scene(made: Path, videos: list[Source], scene: str) -> None:
     values["scenes"] = [scene]
     if values["objects"] is not None:
         sample = [image for video in videos for image in spread(video, PAIRS)]
-        size = stored_size(*sample[0].shape[1::-1], values["short_side"])
+        height, width = sample[0].shape[:2]
+        size = stored_size(width, height, values["short_side"])
         images = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in sample]
         learnt = samples.learn(Camera(scene, scene, 25.0, size), images, values["objects"]["height"])
         artifacts.save_state(made / "scenes", {scene: learnt.arrays()}, {})

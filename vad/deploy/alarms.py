@@ -146,7 +146,7 @@ class Alarms:
     def close(self) -> list[Change]:
         """End the alarm that is on, where one is: the stream has ended, or was interrupted."""
         changes = []
-        if self._announced:
+        if self._announced and self._alarm:
             ended = replace(self._alarm, end=self._held)
             changes.append(Change("end", self._announced, ended))
             self._quiet_until = self._held + self.rules.cooldown_seconds

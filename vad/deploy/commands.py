@@ -48,9 +48,9 @@ def score(
     for source in sources:
         sinks.camera(source.name, list(bundle.thresholds))
         keeping = Keeping(
-            clips=Recorder(out / "clips", *around) if around else None,
-            thumbnails=out / "thumbnails" if around else None,
-            annotated=out / f"{source.name}.mp4" if annotated else None,
+            clips=Recorder(out / "clips", *around) if out and around else None,
+            thumbnails=out / "thumbnails" if out and around else None,
+            annotated=out / f"{source.name}.mp4" if out and annotated else None,
         )
         total, hidden = files.count(source), True if quiet else None
         with tqdm(total=total, desc=source.name, unit=" frames", disable=hidden) as bar:

@@ -31,12 +31,14 @@ class Learning:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.sample: list[np.ndarray] = []
-        self._size, self._start, self._second_is_due = size, None, False
+        self._size, self._second_is_due = size, False
+        self._start: float | None = None
 
     def take(self, frame: Frame) -> bool:
         """Whether enough was seen, with this frame."""
         if frame.image.shape[1::-1] != self._size:
-            self.__init__(frame.image.shape[1::-1])  # another view: from the beginning
+            self.sample, self._start, self._second_is_due = [], None, False  # another view: from the beginning
+            self._size = frame.image.shape[1::-1]
         if self._start is None:
             self._start = frame.seconds
         elapsed = frame.seconds - self._start

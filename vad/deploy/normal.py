@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vad.deploy.stream import Bundle
 from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.post_processing.calibration import quantile
@@ -26,16 +27,17 @@ class Normal:
         return quantile(self.scores[name], self.scores[name])
 
 
-def normal_video(folder: Path) -> Normal:
-    """The camera's normal video that the adapted bundle in ``folder`` keeps the scores of.
+def normal_video(bundle: Bundle) -> Normal:
+    """The camera's normal video that an adapted bundle keeps the scores of.
 
     Raises:
         UserError: it is not an adapted one.
     """
-    arrays = artifacts.load_state(folder / "calibration")[0]
+    folder: Path | None = getattr(bundle, "folder", None)
+    arrays = artifacts.load_state(folder / "calibration")[0] if folder else {}
     if "times" not in arrays:
         raise UserError(
-            f"{folder} holds no normal video of one camera, which a budget is counted on: adapt it "
+            f"{folder or 'the bundle'} holds no normal video of one camera, which a budget is counted on: adapt it "
             "to the camera with 'vad adapt', or set --threshold"
         )
     return Normal(arrays["times"]["seconds"], arrays["normal"])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 
+from vad.deploy.sources.clock import BACK
 from vad.deploy.sources.media import Opened, Packet, detached
 
 log = logging.getLogger(__name__)
@@ -79,12 +80,16 @@ class Clip:
         self._last = -(2**63)
 
     def add(self, packet: Packet) -> None:
-        """Take the next packet; its decoding time must grow, or it is left out."""
+        """Take the next packet. Decoding times must grow: where they begin again, they go on from the last one."""
         if self._shift is None:
             self._shift = packet.dts
-        if packet.dts <= self._last:
-            return
-        self._last = packet.dts
+        time = packet.dts - self._shift
+        if time <= self._last:
+            if (self._last - time) * packet.base < BACK:
+                return  # the same packet again, or a slip
+            self._shift -= self._last + max(1, packet.duration) - time
+            time = self._last + max(1, packet.duration)
+        self._last = time
         self._container.mux(detached(packet, self._stream, self._shift))
 
     def close(self) -> None:

@@ -26,7 +26,9 @@ def record(
     Raises:
         UserError: what comes cannot be kept as it is, or nothing comes.
     """
-    recorder, names, refused = Recorder(folder, 0.0, 0.0, longest=float("inf")), [], []
+    recorder = Recorder(folder, 0.0, 0.0, longest=float("inf"))
+    names: list[str] = []
+    refused: list[str] = []
 
     def opened(coding: Opened) -> None:
         recorder.opened(coding)

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -67,13 +68,16 @@ class Session:
         self.keeping = keeping
         self.frames = self.begun = 0
         self.learning: Learning | None = None
-        self._sample, self._learnt = sample, None
+        self._sample = sample
+        self._learnt: list[np.ndarray] | None = None
         self._fps: float | None = None
         self._scorer: Scorer | None = None
         self._alarms: Alarms | None = None
         self._waiting: deque[Frame] = deque()  # pushed, not judged yet
         self._last = float("-inf")
         self._peak: np.ndarray | None = None  # the picture of the open alarm's peak
+        self._clip: str | None = None  # of the open alarm, and its thumbnail
+        self._picture: str | None = None
         self._film: Annotated | None = None
 
     @property
@@ -96,7 +100,9 @@ class Session:
                 self._end_scorer(f"the picture is {size[0]}x{size[1]} now")
             elif gap > self.settings.gap_seconds:
                 self._end_scorer(f"no frame for {gap:.1f} s")
-        if self._scorer is None and not self._open(frame, size):
+        if self._scorer is None:
+            self._open(frame, size)
+        if self._scorer is None:
             return []
         self._last = frame.seconds
         self._waiting.append(frame)
@@ -126,10 +132,11 @@ class Session:
         self._waiting.clear()
         self._tell(self._alarms.close() if self._alarms else [])
 
-    def _open(self, frame: Frame, size: tuple[int, int]) -> bool:
+    def _open(self, frame: Frame, size: tuple[int, int]) -> None:
+        """Open the scorer, unless the scene has to be learnt first."""
         camera = Camera(self.name, self.settings.scene or self.name, self._fps or 25.0, size)
         if self.learning is not None and not self.learning.take(frame):
-            return False
+            return
         if self.learning is not None:
             self._learnt, self.learning = self.learning.sample, None
         try:
@@ -140,7 +147,7 @@ class Session:
             if self._sample is None:
                 log.info("%s: %s; learning it from the first %.0f s", self.name, error, Learning.seconds)
                 self.learning = Learning(size)
-                return False
+                return
             log.info("%s: the scene '%s' is learnt from the file itself", self.name, camera.scene)
             self._learnt = self._sample()
             self._scorer = self.bundle.open(camera, self._learnt)
@@ -148,17 +155,19 @@ class Session:
         self._detector = self.settings.in_charge(self._scorer.thresholds)
         if self._alarms is None:
             self._alarms = Alarms(self.name, rules, self.epoch or 0.0)
-        return True
 
     def _end_scorer(self, why: str | None) -> None:
         if why:
             log.info("%s: %s: the detectors begin anew", self.name, why)
-        self._judge(self._scorer.close())
-        self._tell(self._alarms.close())
+        if self._scorer is not None and self._alarms is not None:
+            self._judge(self._scorer.close())
+            self._tell(self._alarms.close())
         self._scorer = None
         self._waiting.clear()
 
     def _judge(self, judged: list[Scored]) -> list[Scored]:
+        alarms = self._alarms
+        assert alarms is not None, "a scorer was opened with its alarms"
         for scored in judged:
             frame = self._waiting.popleft()
             while frame.seconds < scored.seconds:  # a stride passes over some
@@ -166,10 +175,10 @@ class Session:
             self.frames += 1
             self.sinks.scored(self.name, scored, self.epoch, time.monotonic() - frame.arrived)
             reading = scored.readings[self._detector]
-            moment = Moment(scored.seconds, reading.calibrated, lambda s=scored, f=frame: self._describe(s, f))
-            self._tell(self._alarms.push(moment))
+            describe = partial(self._describe, scored, frame)
+            self._tell(alarms.push(Moment(scored.seconds, reading.calibrated, describe)))
             if self.keeping.annotated:
-                self._add_to_film(scored, frame)
+                self._add_to_film(self.keeping.annotated, alarms, scored, frame)
         return judged
 
     def _describe(self, scored: Scored, frame: Frame) -> dict:
@@ -196,13 +205,13 @@ class Session:
         if change.type == "new":
             self.begun += 1
             path = clips.begin(alarm.id, alarm.start) if clips else None
-            self._paths = {"clip": str(path) if path else None}
-            self._paths["thumbnail"] = (
-                str(self.keeping.thumbnails / f"{alarm.id}.jpg") if self.keeping.thumbnails else None
-            )
-        elif change.type == "end" and clips:
+            self._clip = str(path) if path else None
+            folder = self.keeping.thumbnails
+            self._picture = str(folder / f"{alarm.id}.jpg") if folder else None
+        elif clips and alarm.end is not None:
             clips.end(alarm.id, alarm.end)
-        return Change(change.type, replace(change.before, **self._paths), replace(alarm, **self._paths))
+        before, after = (replace(one, clip=self._clip, thumbnail=self._picture) for one in (change.before, alarm))
+        return Change(change.type, before, after)
 
     def _thumbnail(self, change: Change) -> bytes | None:
         if self._peak is None:
@@ -221,9 +230,8 @@ class Session:
                 log.warning("%s: no thumbnail: %s", path, error.strerror)
         return data
 
-    def _add_to_film(self, scored: Scored, frame: Frame) -> None:
+    def _add_to_film(self, path: Path, alarms: Alarms, scored: Scored, frame: Frame) -> None:
         size = frame.image.shape[1::-1]
         if self._film is None:
-            self._film = Annotated(self.keeping.annotated, self.name, self._fps or 25.0, size)
-        threshold = self._alarms.rules.threshold
-        self._film.add(frame.image, scored, self._detector, threshold, self._alarms.on)
+            self._film = Annotated(path, self.name, self._fps or 25.0, size)
+        self._film.add(frame.image, scored, self._detector, alarms.rules.threshold, alarms.on)

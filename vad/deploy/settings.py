@@ -54,7 +54,7 @@ class Settings(Section):
             return rules
         if self.threshold is not None:
             raise UserError("a camera has a threshold or a budget of alarms an hour: leave one of them out")
-        normal = normal_video(bundle.folder)
+        normal = normal_video(bundle)
         limit = budget.threshold(normal.calibrated(name), normal.seconds, self.alarms_per_hour, rules)
         return rules.model_copy(update={"threshold": limit})
 

@@ -48,16 +48,18 @@ class Watched:
 
     source: Source
     settings: Settings
-    live: Live | None = None
-    session: Session | None = None
+    live: Live = field(init=False)
+    session: Session = field(init=False)
+    thread: threading.Thread = field(init=False, repr=False)
+    epoch: float = 0.0  # seconds since 1970 at which its clock is 0
+    started: bool = False
     down: Alarm | None = None
     failures: int = 0
-    thread: threading.Thread | None = field(default=None, repr=False)
     fps: float = 0.0
 
     def status(self) -> str:
         """A few words for people."""
-        if self.live is None or self.session is None:
+        if not self.started:
             return f"{self.source.name} starting"
         if self.down:
             return f"{self.source.name} DOWN ({self.live.problem or 'no frame'})"
@@ -106,8 +108,8 @@ class Watch:
         name, options = camera.source.name, self.options
         clips = Recorder(options.folder / "clips", options.before, options.after) if options.folder else None
         keeping = Keeping(clips, options.folder / "thumbnails" if options.folder else None)
-        epoch = time.time()
-        camera.session = Session(name, self.bundle, camera.settings, self.sinks, epoch, keeping)
+        camera.epoch = time.time()
+        camera.session = Session(name, self.bundle, camera.settings, self.sinks, camera.epoch, keeping)
         camera.live = Live(
             camera.source,
             options.patience,
@@ -117,6 +119,7 @@ class Watch:
             on_opened=lambda opened: self._opened(camera, opened),
             on_connected=clips.connected if clips else None,
         )
+        camera.started = True
         try:
             self._judge(camera)
         finally:
@@ -173,14 +176,16 @@ class Watch:
         live, name = camera.live, camera.source.name
         start = live.seen - live.origin
         log.warning("%s: down: %s", name, live.problem or "no frame")
-        identity = f"{name}-down-{round((camera.session.epoch + start) * 1000)}"
+        identity = f"{name}-down-{round((camera.epoch + start) * 1000)}"
         camera.down = Alarm(identity, name, "camera_down", start=start, peak=start)
-        self.sinks.alarm(Told(Change("new", camera.down, camera.down), camera.session.epoch))
+        self.sinks.alarm(Told(Change("new", camera.down, camera.down), camera.epoch))
         self._report(camera, up=False)
 
     def _up(self, camera: Watched) -> None:
         live, before = camera.live, camera.down
+        if before is None:
+            return
         camera.down = None
         log.info("%s: up again", camera.source.name)
         after = Alarm(before.id, before.camera, before.kind, before.start, before.peak, end=live.seen - live.origin)
-        self.sinks.alarm(Told(Change("end", before, after), camera.session.epoch))
+        self.sinks.alarm(Told(Change("end", before, after), camera.epoch))

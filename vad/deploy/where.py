@@ -39,5 +39,6 @@ def place(score_map: np.ndarray, size: tuple[int, int]) -> tuple[tuple[int, int]
     rows, columns = np.nonzero(regions == regions[row, column])
     wide, high = size[0] / values.shape[1], size[1] / values.shape[0]
     point = (int((column + 0.5) * wide), int((row + 0.5) * high))
-    box = (columns.min() * wide, rows.min() * high, (columns.max() + 1) * wide, (rows.max() + 1) * high)
-    return point, tuple(round(float(side)) for side in box)
+    left, right = float(columns.min() * wide), float((columns.max() + 1) * wide)
+    top_side, bottom = float(rows.min() * high), float((rows.max() + 1) * high)
+    return point, (round(left), round(top_side), round(right), round(bottom))

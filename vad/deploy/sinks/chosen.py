@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vad.deploy.flags import Printed
 from vad.deploy.sinks.lines import Lines
-from vad.deploy.sinks.sink import Sinks
+from vad.deploy.sinks.sink import Sink, Sinks
 from vad.deploy.sinks.tables import Tables
 from vad.pipeline.errors import UserError
 
@@ -22,7 +22,7 @@ def chosen(
     Raises:
         UserError: a flag's value is none.
     """
-    sinks = []
+    sinks: list[Sink] = []
     if printed is not Printed.none:
         sinks.append(Lines(sys.stdout, printed in (Printed.scores, Printed.both), printed is not Printed.scores))
     if json_file:

@@ -19,9 +19,10 @@ class Lines(Sink):
 
     def __init__(self, file: TextIO | Path, scores: bool, alarms: bool = True) -> None:
         self._own = isinstance(file, Path)
-        if self._own:
+        if isinstance(file, Path):
             file.parent.mkdir(parents=True, exist_ok=True)
-        self._file = file.open("a", encoding="utf-8") if self._own else file
+            file = file.open("a", encoding="utf-8")
+        self._file: TextIO = file
         self._scores, self._alarms, self._lock = scores, alarms, threading.Lock()
 
     def scored(self, camera: str, scored: Scored, epoch: float | None, latency: float) -> None:

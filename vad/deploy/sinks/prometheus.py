@@ -18,18 +18,18 @@ class Prometheus(Sink):
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.registry = CollectorRegistry()
-        own = {"registry": self.registry}
-        self._frames = Counter("vad_frames", "Frames scored", ["camera"], **own)
-        self._dropped = Counter("vad_frames_dropped", "Frames that a newer one replaced", ["camera"], **own)
-        self._connections = Counter("vad_connections", "Times that frames began to come", ["camera"], **own)
-        self._up = Gauge("vad_camera_up", "1 while the camera has a picture", ["camera"], **own)
-        self._fps = Gauge("vad_frames_per_second", "Frames scored, of late", ["camera"], **own)
+        own = self.registry
+        self._frames = Counter("vad_frames", "Frames scored", ["camera"], registry=own)
+        self._dropped = Counter("vad_frames_dropped", "Frames that a newer one replaced", ["camera"], registry=own)
+        self._connections = Counter("vad_connections", "Times that frames began to come", ["camera"], registry=own)
+        self._up = Gauge("vad_camera_up", "1 while the camera has a picture", ["camera"], registry=own)
+        self._fps = Gauge("vad_frames_per_second", "Frames scored, of late", ["camera"], registry=own)
         self._latency = Histogram(
-            "vad_latency_seconds", "From a frame decoded to its score", ["camera"], buckets=LATENCIES, **own
+            "vad_latency_seconds", "From a frame decoded to its score", ["camera"], buckets=LATENCIES, registry=own
         )
-        self._score = Gauge("vad_calibrated_score", "Calibrated score, 0 to 1", ["camera", "detector"], **own)
-        self._alarms = Counter("vad_alarms", "Alarms begun", ["camera", "kind"], **own)
-        self._on = Gauge("vad_alarm_on", "1 while there is an alarm", ["camera", "kind"], **own)
+        self._score = Gauge("vad_calibrated_score", "Calibrated score, 0 to 1", ["camera", "detector"], registry=own)
+        self._alarms = Counter("vad_alarms", "Alarms begun", ["camera", "kind"], registry=own)
+        self._on = Gauge("vad_alarm_on", "1 while there is an alarm", ["camera", "kind"], registry=own)
         self._before: dict[str, Health] = {}
         try:
             self._server, self._thread = start_http_server(port, addr=host, registry=self.registry)

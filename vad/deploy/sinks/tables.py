@@ -3,6 +3,7 @@
 import csv
 import threading
 from pathlib import Path
+from typing import Any, TextIO
 
 from vad.deploy.sinks.sink import Sink, Told
 from vad.deploy.stream import Scored
@@ -20,7 +21,8 @@ class Tables(Sink):
     def __init__(self, folder: Path, scores: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._files, self._scores = [], None
+        self._files: list[TextIO] = []
+        self._scores: Any = None
         self._alarms = self._open(folder / "alarms.csv", ALARMS)
         if scores:
             self._scores = self._open(folder / "scores.csv", SCORES)

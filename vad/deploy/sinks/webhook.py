@@ -81,7 +81,8 @@ class Webhook(Sink):
             self._deliver(key, body)
 
     def _deliver(self, key: str, body: bytes) -> None:
-        pause, problem = self.pause, ""
+        pause = self.pause
+        problem: str | None = None
         for _ in range(self.attempts):
             problem, again = self._post(key, body)
             if problem is None:
@@ -92,7 +93,7 @@ class Webhook(Sink):
             log.warning("webhook: %s; next attempt in %.0f s", problem, pause)
             self._rest(pause)
             pause = min(2 * pause, self.longest_pause)
-        self._lose(problem)
+        self._lose(problem or "it was never tried")
 
     def _rest(self, pause: float) -> None:
         """Wait, but not past the end."""

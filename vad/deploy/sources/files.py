@@ -11,7 +11,7 @@ import numpy as np
 
 from vad.data.listing import pictures_in
 from vad.deploy.sources.address import Source
-from vad.deploy.sources.clock import TICK
+from vad.deploy.sources.clock import BACK, TICK
 from vad.deploy.sources.media import (
     USUAL_FPS,
     Decoder,
@@ -65,7 +65,7 @@ def pairs(source: Source, most: int) -> Iterator[np.ndarray]:
         paths = pictures_in(Path(source.address))
         starts = np.unique(np.linspace(0, max(0, len(paths) - 2), most).astype(int))
         for place in sorted({int(number) for start in starts for number in (start, start + 1)}):
-            yield cv2.cvtColor(cv2.imread(str(paths[place]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            yield _picture(paths[place])
         return
     total, pictures = count(source) or 0, Pictures()
     with _opened(source.address) as container:
@@ -119,7 +119,7 @@ def _video(path: str, fps: float | None) -> Iterator[Opened | Packet | Frame]:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         rate = frame_rate(stream)
-        start = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
+        start = float(stream.start_time * (stream.time_base or 1)) if stream.start_time is not None else 0.0
         try:
             for packet in container.demux(stream):
                 if packet.size:
@@ -130,6 +130,9 @@ def _video(path: str, fps: float | None) -> Iterator[Opened | Packet | Frame]:
                         size = (frame.width, frame.height)
                         yield Opened(rate, size, header(stream, packet))
                     own = number / rate if frame.time is None else frame.time - start
+                    if own < last - BACK:  # its time stamps begin again: files that were joined
+                        start -= last + 1 / rate - own
+                        own = last + 1 / rate
                     last = max(own, last + TICK)
                     if thinning.wants(last):
                         yield Frame(number, last, pictures.of(frame), time.monotonic())
@@ -145,10 +148,16 @@ def _video(path: str, fps: float | None) -> Iterator[Opened | Packet | Frame]:
 def _pictures(folder: Path, fps: float) -> Iterator[Opened | Frame]:
     size = None
     for number, file in enumerate(pictures_in(folder)):
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if image is None:
-            raise UserError(f"{file} cannot be read as a picture; restore the file or remove it")
+        image = _picture(file)
         if size != image.shape[1::-1]:
             size = image.shape[1::-1]
             yield Opened(fps, size, None)
-        yield Frame(number, number / fps, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time.monotonic())
+        yield Frame(number, number / fps, image, time.monotonic())
+
+
+def _picture(file: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB."""
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if image is None:
+        raise UserError(f"{file} cannot be read as a picture; restore the file or remove it")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -83,7 +83,7 @@ class Live:
         self._slot: Frame | None = None
         self._ready = threading.Condition()
         self._stop = threading.Event()
-        self._process: multiprocessing.Process | None = None
+        self._process: multiprocessing.process.BaseProcess | None = None
         self._deadline, self._hung = float("inf"), False
         self._thread = threading.Thread(target=self._run, name=f"live-{source.name}", daemon=True)
         self._thread.start()

@@ -88,7 +88,7 @@ class Out:
         try:
             self._pipe.send((kind, *rest))
             if pixels is not None:
-                self._pipe.send_bytes(pixels.reshape(-1))
+                self._pipe.send_bytes(pixels.reshape(-1).data)
         except OSError:
             raise Unread from None
 
