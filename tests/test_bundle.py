@@ -13,7 +13,7 @@ from tests import moving_squares as squares
 from tests.test_objects import FOUND
 from tests.test_streaming import MOTION
 from vad.data.frames import Clip
-from vad.deploy import bundle, sealed
+from vad.deploy import bundle, export, sealed
 from vad.deploy.stream import FUSION, Scored
 from vad.detectors import fitted, motion
 from vad.perception.camera import Camera
@@ -211,3 +211,9 @@ def test_what_was_sealed_is_what_sha256sum_checks(folder: Path) -> None:
     import subprocess
 
     assert subprocess.run(["sha256sum", "--check", "--quiet", sealed.SUMS], cwd=folder, check=False).returncode == 0
+
+
+def test_graphs_are_sought_through_a_camera_shaped_as_the_scene(folder: Path) -> None:
+    made = bundle.load(folder)
+    assert export.save_networks(made) == []  # motion has no network
+    assert export.save_heads(made) == {}

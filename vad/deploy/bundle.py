@@ -114,8 +114,8 @@ class FittedBundle:
         )
 
     def _scene(self, camera: Camera, sample: list[np.ndarray] | None) -> Scene:
-        if camera.scene in self._known_scenes:
-            return self._known_scenes[camera.scene]
+        if camera.scene in self.known_scenes:
+            return self.known_scenes[camera.scene]
         if sample is None:
             raise UserError(
                 f"{camera.name}: the bundle does not know the scene '{camera.scene}' (it has "
@@ -132,7 +132,10 @@ class FittedBundle:
         )
 
     @cached_property
-    def _known_scenes(self) -> dict[str, Scene]:
+    def known_scenes(self) -> dict[str, Scene]:
+        """The fitted scenes by name; none where no detector looks at objects."""
+        if self.settings.objects is None:
+            return {}
         return {scene: Scene.from_arrays(arrays) for scene, arrays in _arrays(self.folder / "scenes").items()}
 
     @cached_property

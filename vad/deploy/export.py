@@ -90,8 +90,9 @@ def save_model(name: str, folder: Path, plan: Plan) -> None:
 
 def save_networks(made: FittedBundle) -> list[Network]:
     """Write a graph of every network that a camera of the bundle ``made`` runs through without gradients."""
-    camera = Camera("export", made.scenes[0] if made.scenes else "", 25.0, (320, 240))
-    scorer = made.open(camera)
+    scene, known = next(iter(made.known_scenes.items()), ("", None))
+    size = (320, 240) if known is None else known.background.image.shape[1::-1]
+    scorer = made.open(Camera("export", scene, 25.0, size))
     seen = [(one.backbone, *one.graph) for one in scorer.perception.components() if isinstance(one, Pass) and one.graph]
     seen += [one.network for one in made.fitted.values() if getattr(one, "network", None)]
     networks = []
