@@ -5,6 +5,7 @@ from vad.pipeline import params, stage
 from vad.protocol.fitting import Plan
 
 
+@fitted.or_stands_aside("stillness")
 def main() -> dict:
     plan = Plan.of(registry.declared("stillness"))
     if reason := plan.why_not():

@@ -5,6 +5,7 @@ from vad.pipeline import params, stage
 from vad.protocol.fitting import Plan
 
 
+@fitted.or_stands_aside("weak")
 def main() -> dict:
     plan = Plan.of(registry.declared("weak"))
     if reason := plan.why_not() or why_not(plan):

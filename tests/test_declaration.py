@@ -1,12 +1,16 @@
 """What detectors declare: truthfully, and readable without importing them."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from vad.detectors import registry
 from vad.pipeline.errors import UserError
 from vad.protocol import declaration
 from vad.protocol.declaration import Declaration
 
+ROOT = Path(__file__).parent.parent
 SOURCE = """'''Brightness: it is
 bright.
 
@@ -70,3 +74,10 @@ def test_what_only_switched_off_detectors_read_is_not_made(tmp_path, monkeypatch
 
 def test_what_declares_nothing_is_no_detector():
     assert {"fitted", "registry", "titles", "density"}.isdisjoint(registry.names())
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_fit_stands_aside_where_the_data_does_not_let_it(name):
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    script = ROOT / "stages" / f"{pipeline['vars'][0]['detector'][name]['fit']}.py"
+    assert f'@fitted.or_stands_aside("{name}")' in script.read_text()
