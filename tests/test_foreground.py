@@ -3,6 +3,7 @@ import pytest
 
 from tests import moving_squares as squares
 from vad.perception import foreground
+from vad.perception.scene import Scene
 
 
 def test_background_is_the_ground_and_the_mask_is_the_square(tmp_path):
@@ -35,10 +36,21 @@ def test_a_shadow_is_no_object_where_there_is_colour():
 
 def test_object_size_is_the_squares(tmp_path):
     clip = squares.clip(tmp_path, "a", speed=3.0)
-    size = foreground.object_size([clip], foreground.background([clip], 240))
+    size = foreground.object_size([clip], foreground.background([clip], 240), 240)
     height, width = size.at(np.array([0.55]))
     assert height[0] == pytest.approx(squares.TALL / squares.HEIGHT, abs=0.03)
     assert width[0] == pytest.approx(squares.WIDE / squares.HEIGHT, abs=0.03)
+
+
+def test_frames_whose_height_is_no_multiple_of_a_cell_are_read_at_the_backgrounds_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(squares, "HEIGHT", 90)
+    clip = squares.clip(tmp_path, "a", speed=3.0)
+    scene = Scene.learn([clip], 240)
+    assert scene.background.image.shape == (88, 160, 3)
+    height, width = scene.size.at(np.array([66 / 90]))
+    assert height[0] == pytest.approx(squares.TALL / 90, abs=4 / 90)
+    assert width[0] == pytest.approx(squares.WIDE / 90, abs=4 / 90)
+    assert scene.passing == pytest.approx(squares.WIDE / 3.0 / squares.FPS, rel=0.4)
 
 
 def test_line_through_exact_points_and_through_scatter():

@@ -60,7 +60,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     scenes = by_scene(clips)
     for scene, own in scenes.items():
         empty = foreground.background(own, params.height)
-        size = foreground.object_size(own, empty)
+        size = foreground.object_size(own, empty, params.height)
         state |= _kept(scene, empty, size)
         watched = _spread(own, params.max_fit_frames // len(scenes))
         with ThreadPoolExecutor(stage.workers()) as pool:

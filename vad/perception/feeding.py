@@ -13,7 +13,8 @@ from vad.perception.camera import Camera
 from vad.perception.sight import Sight, View
 from vad.pipeline import stage
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 BATCH = 16  # views of a sight: with more, a network's activations no longer fit a CPU's cache
 AHEAD = 2  # sights that are decoded ahead

@@ -80,8 +80,9 @@ def read(clip: Clip, frame: int, height: int) -> np.ndarray:
 
 def background(clips: Sequence[Clip], height: int) -> Background:
     """The background of one scene, from frames drawn evenly from ``clips`` of it, at working height ``height``."""
+    drawn = draw(clips, BACKGROUND_FRAMES)
     with ThreadPoolExecutor(workers()) as pool:
-        frames = np.stack(list(pool.map(lambda drawn: read(*drawn, height), draw(clips, BACKGROUND_FRAMES))))
+        frames = np.stack(list(pool.map(lambda one: read(one[0], one[1], height), drawn)))
     image = np.median(frames, axis=0)
     frames -= image
     frames -= np.median(frames[:, ::CELL, ::CELL], axis=(1, 2, 3), keepdims=True)
@@ -103,10 +104,10 @@ def mask(image: np.ndarray, scene: Background) -> np.ndarray:
     """
     image = image - np.median((image - scene.image)[::CELL, ::CELL])
     red, green, blue = cv2.split(cv2.absdiff(image, scene.image))  # NumPy's maximum over three channels takes 20 times
-    found = cv2.max(cv2.max(red, green), blue) > CONTRAST * scene.noise
+    differs = cv2.max(cv2.max(red, green), blue) > CONTRAST * scene.noise
     if scene.coloured:
-        found &= ~_shadow(image, scene.light)
-    found = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        differs &= ~_shadow(image, scene.light)
+    found = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     gap = max(3, len(image) // 60)  # between the parts of one upright body
     return cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((gap, gap // 2 + 1), np.uint8))
 
@@ -134,27 +135,27 @@ def blobs(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([x, y, x + w, y + h, area], axis=1), renamed[labels]
 
 
-def object_size(clips: Sequence[Clip], scene: Background) -> ObjectSize:
-    """Size of the typical upright object of one scene by row.
+def object_size(clips: Sequence[Clip], scene: Background, height: int) -> ObjectSize:
+    """Size of the typical upright object of one scene by row, at the working height ``height`` of its background.
 
     Blobs cut off by the frame's border are left out. Modes in bins of the row withstand merged and broken blobs better
     than medians do. By the centre, not the feet: a blob that lost its lower half is small and, by its feet, far away,
     which would pass for perspective.
     """
-    rows = len(scene.image)
+    drawn = draw(clips, SIZE_FRAMES)
     with ThreadPoolExecutor(workers()) as pool:
-        drawn = draw(clips, SIZE_FRAMES)
-        found = np.concatenate(list(pool.map(lambda one: _whole_blobs(mask(read(*one, rows), scene)), drawn)))
+        parts = pool.map(lambda one: _whole_blobs(mask(read(one[0], one[1], height), scene)), drawn)
+        found = np.concatenate(list(parts))
     found = found[found[:, 1] >= UPRIGHT * found[:, 2]]
     edges = np.quantile(found[:, 0], [0.01, 0.99]) if len(found) else (0.0, 1.0)
     bins = np.clip(((found[:, 0] - edges[0]) / max(np.ptp(edges), 1e-6) * SIZE_BINS).astype(int), 0, SIZE_BINS - 1)
-    parts = [_without_fragments(found[bins == i]) for i in range(SIZE_BINS) if (bins == i).sum() >= LEAST_IN_BIN]
-    if not parts:
+    usual = [_without_fragments(found[bins == i]) for i in range(SIZE_BINS) if (bins == i).sum() >= LEAST_IN_BIN]
+    if not usual:
         return ObjectSize(np.array([USUAL_SIZE[0], 0, USUAL_SIZE[1], 0, 0.5], np.float32))
     middle = float(np.median(found[:, 0]))
-    x = np.array([np.median(part[:, 0]) for part in parts]) - middle
-    count = np.array([len(part) for part in parts], np.float64)
-    lines = [_line(x, np.array([_mode(part[:, column]) for part in parts]), count) for column in (1, 2)]
+    x = np.array([np.median(part[:, 0]) for part in usual]) - middle
+    count = np.array([len(part) for part in usual], np.float64)
+    lines = [_line(x, np.array([_mode(part[:, column]) for part in usual]), count) for column in (1, 2)]
     return ObjectSize(np.array([*lines[0], *lines[1], middle], np.float32))
 
 

@@ -55,7 +55,7 @@ class Resting:
         rows, columns = resting.shape
         inside = (found[:, :2] > 0).all(axis=1) & (found[:, 2] < columns) & (found[:, 3] < rows)
         kept, seconds = [], []
-        for i in np.flatnonzero(inside):
+        for i in np.flatnonzero(inside).tolist():
             own = self._own(found[i], labels, i + 1)
             if self._came[own].mean() > 0.5:
                 kept.append(i)

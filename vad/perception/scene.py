@@ -36,8 +36,8 @@ class Scene:
     def learn(cls, clips: Sequence[Clip], height: int) -> "Scene":
         """From ``clips`` of the scene, at working height ``height``."""
         empty = background(clips, height)
-        size = object_size(clips, empty)
-        return cls(empty, size, _passing(clips, empty, size))
+        size = object_size(clips, empty, height)
+        return cls(empty, size, _passing(clips, empty, size, height))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The scene as named arrays, to be kept."""
@@ -62,23 +62,24 @@ def by_scene(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
     return {scene: [clip for clip in clips if clip.scene == scene] for scene in scenes}
 
 
-def _passing(clips: Sequence[Clip], empty: Background, size: ObjectSize) -> float:
+def _passing(clips: Sequence[Clip], empty: Background, size: ObjectSize, height: int) -> float:
     """Seconds per own width of typical moving objects, from the mean flow over each blob."""
     chosen: dict[str, tuple[Clip, list[int]]] = {}
     for clip, frame in draw(clips, PASSING_FRAMES):
         chosen.setdefault(clip.name, (clip, []))[1].append(frame)
-    speeds = [np.empty(0)]
+    by_frame: list[np.ndarray] = [np.empty(0)]
     for clip, numbers in chosen.values():
-        for frames, flows in averaged(clip.only(numbers), len(empty.image), 0):
-            speeds.extend(_widths_per_second(clip, *pair, empty, size) for pair in zip(frames, flows, strict=True))
-    speeds = np.concatenate(speeds)
+        for frames, flows in averaged(clip.only(numbers), height, 0):
+            for frame, flow in zip(frames, flows, strict=True):
+                by_frame.append(_widths_per_second(read(clip, frame, height), flow, empty, size))
+    speeds = np.concatenate(by_frame)
     typical = np.quantile(speeds, PASSING_QUANTILE) if len(speeds) else 0.0
     return float(1 / max(typical, 1 / LONGEST_PASSING))
 
 
-def _widths_per_second(clip: Clip, frame: int, flow: np.ndarray, empty: Background, size: ObjectSize) -> np.ndarray:
+def _widths_per_second(image: np.ndarray, flow: np.ndarray, empty: Background, size: ObjectSize) -> np.ndarray:
     """(N,) speeds of one frame's blobs in widths of the typical object there."""
-    found, labels = blobs(mask(read(clip, frame, len(empty.image)), empty))
+    found, labels = blobs(mask(image, empty))
     cells = cv2.resize(labels.astype(np.float32), flow.shape[1::-1], interpolation=cv2.INTER_NEAREST).astype(int)
     count = np.bincount(cells.ravel(), minlength=len(found) + 1)[1:]
     sums = [np.bincount(cells.ravel(), flow[..., axis].ravel(), len(found) + 1)[1:] for axis in (0, 1)]
