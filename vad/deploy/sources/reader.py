@@ -55,7 +55,8 @@ class Reading:
 def main(pipe: Connection, what: Reading) -> None:
     """Read until the end and say how it came: ``("end", reason)``, the reason None for a file that was read whole."""
     _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for number in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group, and are the parent's to handle
+        signal.signal(number, signal.SIG_IGN)
     av.logging.set_level(av.logging.PANIC)
     out, reason = Out(pipe), None
     try:
