@@ -72,7 +72,8 @@ def render(root: Path, minutes: float) -> Path:
     if clips > 330:
         raise UserError(f"--minutes {minutes:g}: at most 137 minutes can be rendered")
     size = {"width": SIZE[0], "height": SIZE[1]}
-    wanted = simulate.Params(train_clips=clips, test_clips=1, frames=CLIP_FRAMES, scenes=4, **size)
+    no_weak = {"weak_clips": 0, "weak_frames": 48, "weak_stride": 40, "weak_run": 9}
+    wanted = simulate.Params(train_clips=clips, test_clips=1, frames=CLIP_FRAMES, scenes=4, **size, **no_weak)
     if not root.exists():
         simulate.simulate(root, wanted, params.common().seed, stage.workers())
     return root

@@ -12,7 +12,10 @@ from ruamel.yaml import YAML
 
 SOURCE = Path(__file__).parents[2]
 SMALL = {
-    "simulate": {"train_clips": 8, "test_clips": 8, "frames": 80, "width": 214, "height": 120, "scenes": 2},
+    "simulate": {
+        "train_clips": 8, "test_clips": 8, "frames": 80, "width": 214, "height": 120, "scenes": 2,
+        "weak_clips": 8, "weak_frames": 80,
+    },
     "extract_frames": {"short_side": 120},
     "balance_sample": {"normal": 120, "cam_reference": 20, "calibration": 100, "folds": 2},
     "backbone": {"image_size": 96},
@@ -28,7 +31,7 @@ SMALL = {
     "evaluation": {"resamples": 100},
     "pictures": {"dpi": 60},
     "annotate": {"clips": 1},
-}
+}  # fmt: skip
 
 
 class Project:
