@@ -10,7 +10,16 @@ import yaml
 from tests import sandbox
 
 SMALLER = {
-    "simulate": {"train_clips": 5, "test_clips": 3, "frames": 110, "width": 192, "height": 108, "scenes": 1},
+    "simulate": {
+        "train_clips": 5,
+        "test_clips": 3,
+        "frames": 110,
+        "width": 192,
+        "height": 108,
+        "scenes": 1,
+        "weak_clips": 4,
+        "weak_frames": 60,
+    },
     "extract_frames": {"short_side": 108},
     "balance_sample": {"normal": 40, "cam_reference": 10, "prototypes_per_class": 60, "calibration": 100, "folds": 2},
     "backbone": {"image_size": 64},
