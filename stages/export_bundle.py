@@ -15,6 +15,7 @@ from vad.features import encoders, semantic
 from vad.metrics import measures
 from vad.perception import detection
 from vad.pipeline import artifacts, params, stage
+from vad.pipeline.errors import CannotFit
 from vad.pipeline.results import read_json, read_table
 from vad.post_processing import fused, fusion, temporal, thresholds
 from vad.protocol.fitting import Plan
@@ -26,7 +27,10 @@ def main() -> dict:
     settings, common = params.section("bundle", export.Params), params.common()
     store = FrameStore()
     weights = {fold: own["weights"] for fold, own in read_json(DATA / "fusion.json")["chosen"].items()}
-    names = export.chosen(settings.detectors, weights)
+    try:
+        names = export.chosen(settings.detectors, weights)
+    except CannotFit as reason:
+        return stand_aside(str(reason))
     table = fused.load(DATA / "fused.parquet")
     tuning = params.section("thresholds", thresholds.Params)
     decision = export.Decision(
@@ -62,6 +66,16 @@ def main() -> dict:
         sealed.seal(folder)
     logging.info("%s: %s", OUT, ", ".join(names))
     return {"detectors": len(names)}
+
+
+def stand_aside(reason: str) -> dict:
+    """A bundle that says why there is none, so that the run goes on."""
+    logging.info("no bundle: %s", reason)
+    with artifacts.replacing(OUT) as folder:
+        folder.mkdir()
+        artifacts.save_json(folder / "bundle.json", {"format": bundle.FORMAT, "skipped": reason})
+        sealed.seal(folder)
+    return {"detectors": 0}
 
 
 def _settings(

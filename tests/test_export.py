@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.deploy import export
-from vad.pipeline.errors import UserError
+from stages import export_bundle
+from vad.deploy import bundle, export
+from vad.pipeline.errors import CannotFit, UserError
 from vad.post_processing import calibration, fusion, thresholds
 
 WEIGHTS = {
@@ -31,6 +32,18 @@ def test_detectors_that_cannot_be_taken_are_named():
         export.chosen(["spade"], WEIGHTS)
     with pytest.raises(UserError, match="there is no detector 'padm'"):
         export.chosen(["padm"], WEIGHTS)
+
+
+def test_without_a_detector_that_follows_a_camera_the_bundle_says_why(tmp_path, monkeypatch):
+    with pytest.raises(CannotFit, match="no member of the fusion that earns its place follows a live camera"):
+        export.chosen("fusion", {"0": {"tracks": 1.0}})
+    monkeypatch.setattr(export.registry, "switches", dict)
+    with pytest.raises(CannotFit, match="no detector that was fitted follows a live camera"):
+        export.chosen("all", WEIGHTS)
+    monkeypatch.chdir(tmp_path)
+    assert export_bundle.stand_aside("there is none") == {"detectors": 0}
+    with pytest.raises(UserError, match="no bundle was made: there is none"):
+        bundle.load("data/bundle")
 
 
 def table(name: str, shift: float) -> pd.DataFrame:

@@ -190,6 +190,8 @@ def load(folder: Path | str, engine: Engine | None = None) -> FittedBundle:
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         found = values.get("format") if isinstance(values, dict) else None
         raise UserError(f"{folder} has bundle format {found}, this version reads {FORMAT}: export it again")
+    if "skipped" in values:
+        raise UserError(f"{folder}: no bundle was made: {values['skipped']}")
     settings = params.validate(values, Settings, f"{folder / 'bundle.json'}")
     for name in settings.detectors:
         registry.declared(name)

@@ -21,7 +21,7 @@ from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
 from vad.perception.camera import Camera
 from vad.perception.passes import Pass
-from vad.pipeline.errors import UserError
+from vad.pipeline.errors import CannotFit, UserError
 from vad.pipeline.params import Protocol, Section
 from vad.pipeline.results import MODELS, why_skipped
 from vad.post_processing import calibration, fused, fusion, temporal, thresholds
@@ -49,6 +49,7 @@ def chosen(wanted: Literal["fusion", "all"] | list[str], weights: dict[str, dict
 
     Raises:
         UserError: a detector that is named was not fitted or cannot follow a live camera.
+        CannotFit: none was named, and none of those that would be taken can.
     """
     can = [name for name in registry.switches() if why_skipped(name) is None and streams(name)]
     if isinstance(wanted, list):
@@ -60,11 +61,15 @@ def chosen(wanted: Literal["fusion", "all"] | list[str], weights: dict[str, dict
                 raise UserError(f"params.yaml: bundle.detectors: {name} cannot follow a live camera; choose from {can}")
         return [name for name in registry.switches() if name in wanted]
     if wanted == "all":
+        if not can:
+            raise CannotFit("no detector that was fitted follows a live camera")
         return can
     mean = pd.DataFrame(weights.values()).fillna(0).mean()
     earned = [name for name in can if mean.get(name, 0.0) >= SHARE / max(1, len(mean))]
     if not earned:
-        raise UserError("params.yaml: bundle.detectors: no member of the fusion follows a live camera: name detectors")
+        raise CannotFit(
+            "no member of the fusion that earns its place follows a live camera; bundle.detectors may name some"
+        )
     return earned
 
 
