@@ -87,6 +87,7 @@ def _execute(command: list[str], box: Path) -> int:
     with open("log", "w") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+        sys.stdout = sys.stderr = log
         sys.argv = command
         try:
             runpy.run_module(command[0], run_name="__main__", alter_sys=True)
@@ -98,8 +99,7 @@ def _execute(command: list[str], box: Path) -> int:
             traceback.print_exc()
             return 1
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            log.flush()
     return 0
 
 

@@ -6,7 +6,7 @@ import pytest
 from app import experiments, tables
 
 METRICS = {
-    "weak": {"roc_auc": 0.6, "f1": 0.5, "clips": 2, "events_total": 4, "events_detected": 1},
+    "faint": {"roc_auc": 0.6, "f1": 0.5, "clips": 2, "events_total": 4, "events_detected": 1},
     "strong": {
         "roc_auc": 0.9, "roc_auc_low": 0.8, "roc_auc_high": 0.95, "f1": 0.7, "clips": 2, "rbdc": 0.4,
         "by_event": {"off_path": 0.8},
@@ -17,7 +17,7 @@ METRICS = {
 
 def test_overview_is_best_first_and_drops_what_nobody_has():
     table = tables.overview(METRICS)
-    assert table["Detector"].tolist() == ["strong", "weak"]
+    assert table["Detector"].tolist() == ["strong", "faint"]
     assert table["ROC-AUC"].tolist() == ["0.900 [0.800, 0.950]", "0.600"]
     assert table["Events caught"].iloc[1] == "1 of 4"
     assert "TBDC" not in table

@@ -66,9 +66,14 @@ def tracks_alone(store: FrameStore) -> None:
     pd.concat(walks).to_parquet(store.folder / "tracks.parquet")
 
 
+def files(store: FrameStore) -> list[Path]:
+    """What the store holds, without what is being written and the sums of what was."""
+    return [path for path in sorted(store.folder.rglob("*")) if ".tmp" not in path.parts]
+
+
 def run(monkeypatch, *arguments: str) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
-    stage.run(script.main)
+    stage.run(script.main, alone=False)
 
 
 # ---- speeds --------------------------------------------------------------------------------------------------------
@@ -116,7 +121,7 @@ def test_rounds_are_interleaved_and_the_best_one_counts(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_every_row_is_measured_and_leaves_the_store_alone(monkeypatch, capsys, store):
-    before = sorted(store.folder.rglob("*"))
+    before = files(store)
     monkeypatch.setattr(speeds.best_seconds, "__defaults__", (1,))
     monkeypatch.setattr(work, "SMALL", (160, 120))
     monkeypatch.setattr(encoders, "load", lambda settings: Encoder())
@@ -138,7 +143,7 @@ def test_every_row_is_measured_and_leaves_the_store_alone(monkeypatch, capsys, s
         rows["embed"]["figure"] / rows["bare backbone forward"]["figure"], rel=1e-4
     )
     assert "padim score" in capsys.readouterr().out
-    assert [path for path in sorted(store.folder.rglob("*")) if not {"timings", ".tmp"} & set(path.parts)] == before
+    assert files(store) == before
 
 
 def test_an_encoder_that_looks_through_another_network_is_not_judged(project):
