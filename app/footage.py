@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from vad.data.frames import Clip
+from vad.pipeline import artifacts
 from vad.visualization import annotate
 
 WIDTH = 640  # pixels at most; the browser enlarges what is stored smaller
@@ -18,7 +19,7 @@ def score_maps(path: Path) -> dict[int, np.ndarray]:
     """Frame number -> (h, w) float map of the stored maps at ``path``; empty where there are none."""
     if not path.exists():
         return {}
-    stored = np.load(path)
+    stored = artifacts.load_arrays(path)
     return dict(zip(stored["frames"].tolist(), stored["maps"], strict=True))
 
 

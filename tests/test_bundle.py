@@ -156,6 +156,20 @@ def other_format(folder: Path) -> None:
     sealed.seal(folder)
 
 
+def another_revision(folder: Path) -> None:
+    values = json.loads((folder / "bundle.json").read_text())
+    del values["stride"]
+    (folder / "bundle.json").write_text(json.dumps(values))
+    (folder / sealed.SUMS).unlink()
+    sealed.seal(folder)
+
+
+def no_json(folder: Path) -> None:
+    (folder / "bundle.json").write_text("{")
+    (folder / sealed.SUMS).unlink()
+    sealed.seal(folder)
+
+
 def put_a_pickle(folder: Path) -> None:
     (folder / "state.pkl").write_bytes(pickle.dumps({}))
     (folder / sealed.SUMS).unlink()
@@ -189,6 +203,8 @@ def break_the_sums(folder: Path) -> None:
     [
         (flip_a_byte, "all.safetensors' is not what was exported"),
         (other_format, "has bundle format 99, this version reads 1"),
+        (another_revision, "stride is missing, .* make it again with 'dvc repro export_bundle'"),
+        (no_json, "bundle.json is damaged"),
         (put_a_pickle, "'state.pkl' is no part of a bundle"),
         (reach_outside, "lies outside of the bundle"),
         (link_outside, "'card.json' is a link"),

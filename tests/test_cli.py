@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tests.flashes import FlashBundle, video
 from tests.servers.running import Receiver, free_port, needs_rtsp, rtsp, wait_for
 from vad import cli
+from vad.pipeline.errors import UserError
 
 RUN = CliRunner()
 OWN = ("--bundle", "somewhere", "--scene", "01", "--merge-seconds", "0.5")
@@ -77,6 +78,8 @@ def test_thresholds_and_rules_come_from_the_flags(clip):
         (["watch", "a=1", "a=2"], "two sources are named 'a'"),
         (["watch", "1", "--mqtt", "host"], "mqtt://host:1883/prefix"),
         (["watch", "1", "--metrics", "x:y"], "PORT or HOST:PORT"),
+        (["watch", "1", "--metrics", "99999"], "choose another port"),
+        (["score", "{clip}", "--webhook", "host/path"], "should read http://host:port/path"),
         (["watch", "--cameras", "nothing.yaml"], "nothing.yaml is missing"),
     ],
 )
@@ -85,6 +88,17 @@ def test_a_mistake_is_one_line(clip, arguments, said):
     assert result.exit_code == 1
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_wrong_bundle_leaves_the_tables_of_the_run_before(clip, tmp_path, monkeypatch):
+    def refuse(folder):
+        raise UserError(f"{folder} is no bundle")
+
+    (tmp_path / "alarms.csv").write_text("kept")
+    monkeypatch.setattr(cli, "load", refuse)
+    for command in (["score", str(clip)], ["watch", "0"]):
+        assert RUN.invoke(cli.app, [*command, *OWN, "--out", str(tmp_path)]).exit_code == 1
+    assert (tmp_path / "alarms.csv").read_text() == "kept"
 
 
 def test_a_file_watched_as_live_takes_its_time_and_ends(clip):

@@ -150,10 +150,29 @@ def test_mqtt_keeps_events_while_the_broker_is_away(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "http://host", "mqtt://"])
-def test_a_wrong_broker_is_one_line(address):
-    with pytest.raises(UserError, match="mqtt://host:1883/prefix"):
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "http://host", "mqtt://", "tcp://u:secret@host", "mqtt://u:sec/ret@host", "mqtt://[host"]
+)
+def test_a_wrong_broker_is_one_line_without_its_password(address):
+    with pytest.raises(UserError, match="mqtt://host:1883/prefix") as caught:
         Mqtt(address)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["host/path", "ftp://host", "http://host:x", "https://u:secret@host/path"])
+def test_a_wrong_web_hook_is_one_line_without_its_password(address):
+    with pytest.raises(UserError, match="should read http://host:port/path") as caught:
+        Webhook(address)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_header_that_http_cannot_carry_costs_messages_not_the_thread(caplog):
+    with Receiver() as receiver:
+        hook = Webhook(receiver.url, {"X": "a\nb"})
+        hook.alarm(told())
+        hook.alarm(told(1))
+        hook.close()
+    assert hook.lost == 2
 
 
 def test_prometheus_serves_the_figures():
@@ -183,6 +202,8 @@ def test_a_port_that_is_taken_is_one_line():
     with pytest.raises(UserError, match="choose another port"):
         Prometheus(first.port)
     first.close()
+    with pytest.raises(UserError, match="choose another port"):
+        Prometheus(99999)
 
 
 def test_files_get_lines_and_tables(tmp_path):

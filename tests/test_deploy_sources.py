@@ -41,6 +41,12 @@ def test_what_a_name_means(tmp_path, clip):
 def test_logs_show_no_passwords():
     shown = resolve(["http://u:secret@host/video?user=a&password=secret&x=1"])[0].shown
     assert shown == "http://host/video?user=a&password=***&x=1"
+    (odd,) = resolve(["rtsp://u:a/b@c@host:554/video"])  # a password that should have been quoted
+    assert (odd.shown, odd.name) == ("rtsp://host:554/video", "host-video")
+    for wrong in ("rstp://u:secret@host/a", "rtsp://u:secret@[host/a"):
+        with pytest.raises(UserError, match="no address of a stream") as caught:
+            resolve([wrong])
+        assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -104,12 +104,12 @@ def score(
         )
         if (annotated or clips) and out is None:
             raise UserError("--annotated and --clips need a folder: add --out FOLDER")
-        found = commands.stored(sources)
+        found, fitted = commands.stored(sources), load(bundle)
         sending = {"hooks": webhook, "headers": webhook_header, "mqtt": mqtt, "discovery": discovery}
         sinks = chosen(printed, json_file, out, True, sending, None)
         with closing(sinks):
             around = (before, after) if clips else None
-            commands.score(found, load(bundle), settings, sinks, out, annotated, around, quiet)
+            commands.score(found, fitted, settings, sinks, out, annotated, around, quiet)
 
 
 @app.command()
@@ -175,11 +175,11 @@ def watch(
             before=before,
             after=after,
         )
-        found = commands.cameras(sources or [], cameras, settings, realtime)
+        found, fitted = commands.cameras(sources or [], cameras, settings, realtime), load(bundle)
         sending = {"hooks": webhook, "headers": webhook_header, "mqtt": mqtt, "discovery": discovery}
         sinks = chosen(printed, json_file, out, scores, sending, metrics)
         with closing(sinks):
-            commands.watch(found, load(bundle), sinks, options, quiet)
+            commands.watch(found, fitted, sinks, options, quiet)
 
 
 @app.command()

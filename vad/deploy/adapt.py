@@ -6,7 +6,6 @@ keep the camera within a budget of alarms. Scene, calibration and thresholds see
 of all that is normal there.
 """
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +62,11 @@ def adapt(
         shutil.copytree(folder, made)
         _give_scene(made, videos, scene)
         normal = judged(bundles.load(made), videos, scene, progress)
-        minutes = float(normal.seconds[-1] - normal.seconds[0]) / 60
+        minutes = float(np.ptp(normal.seconds)) / 60 if len(normal.seconds) else 0.0
+        if minutes == 0:
+            raise UserError(
+                f"{scene}: {len(normal.seconds)} frames are no normal video to adapt to: give minutes of it"
+            )
         per_hour = per_hour if per_hour is not None else max(60 / minutes, 1e-3)
         thresholds = {
             name: budget.threshold(normal.calibrated(name), normal.seconds, per_hour, rules) for name in normal.scores
@@ -116,7 +119,7 @@ def _with_end(items):
 
 def _give_scene(made: Path, videos: list[Source], scene: str) -> None:
     """Learn the camera's scene into the bundle, in place of all others."""
-    values = json.loads((made / "bundle.json").read_text())
+    values = artifacts.load_json(made / "bundle.json")
     values["scenes"] = [scene]
     if values["objects"] is not None:
         sample = [image for video in videos for image in spread(video, PAIRS)]
@@ -125,16 +128,17 @@ def _give_scene(made: Path, videos: list[Source], scene: str) -> None:
         images = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in sample]
         learnt = samples.learn(Camera(scene, scene, 25.0, size), images, values["objects"]["height"])
         artifacts.save_state(made / "scenes", {scene: learnt.arrays()}, {})
-    _save_json(made / "bundle.json", values)
+    artifacts.save_json(made / "bundle.json", values, digits=None)
     sealed.seal(_unsealed(made))
 
 
 def _write(made: Path, normal: Normal, facts: dict) -> None:
     artifacts.save_state(made / "calibration", {"normal": normal.scores, "times": {"seconds": normal.seconds}}, {})
-    values = json.loads((made / "bundle.json").read_text())
-    _save_json(made / "bundle.json", values | {"thresholds": facts["thresholds"], "scene_thresholds": {}})
-    card = json.loads((made / "card.json").read_text())
-    _save_json(made / "card.json", card | {"adapted": facts})
+    values = artifacts.load_json(made / "bundle.json")
+    own = {"thresholds": facts["thresholds"], "scene_thresholds": {}}
+    artifacts.save_json(made / "bundle.json", values | own, digits=None)
+    card = artifacts.load_json(made / "card.json")
+    artifacts.save_json(made / "card.json", card | {"adapted": facts}, digits=None)
     with (made / "card.md").open("a", encoding="utf-8") as file:
         file.write(
             f"\n## Adapted to {facts['camera']}\n\n"
@@ -149,7 +153,3 @@ def _write(made: Path, normal: Normal, facts: dict) -> None:
 def _unsealed(folder: Path) -> Path:
     (folder / sealed.SUMS).unlink()
     return folder
-
-
-def _save_json(path: Path, values: dict) -> None:
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

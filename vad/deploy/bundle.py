@@ -10,7 +10,6 @@
 - ``SHA256SUMS``: of all of them
 """
 
-import json
 from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
@@ -37,6 +36,7 @@ from vad.pipeline.params import Section
 from vad.post_processing import temporal
 
 FORMAT = 1
+AGAIN = "make it again with 'dvc repro export_bundle'"
 Engine = Literal["torch", "onnxruntime", "openvino"]
 
 
@@ -88,7 +88,7 @@ class FittedBundle:
     @cached_property
     def card(self) -> dict:
         """``card.json``."""
-        return json.loads((self.folder / "card.json").read_text())
+        return artifacts.load_json(self.folder / "card.json")
 
     def open(
         self,
@@ -166,7 +166,7 @@ class FittedBundle:
             return None
         from vad.features import encoders, semantic
 
-        wanted = params.validate(self.settings.encoder, semantic.Params, f"{self.folder}: encoder")
+        wanted = params.validate(self.settings.encoder, semantic.Params, f"{self.folder}: encoder", AGAIN)
         if wanted.name != "conse":
             return encoders.load(wanted)
         from vad.features import conse
@@ -186,17 +186,17 @@ def load(folder: Path | str, engine: Engine | None = None) -> FittedBundle:
     """
     folder = Path(folder)
     sealed.check(folder)
-    values = json.loads((folder / "bundle.json").read_text())
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        found = values.get("format") if isinstance(values, dict) else None
-        raise UserError(f"{folder} has bundle format {found}, this version reads {FORMAT}: export it again")
+    values = artifacts.load_json(folder / "bundle.json")
+    if values.get("format") != FORMAT:
+        found = values.get("format")
+        raise UserError(f"{folder} has bundle format {found}, this version reads {FORMAT}: {AGAIN}")
     if "skipped" in values:
         raise UserError(f"{folder}: no bundle was made: {values['skipped']}")
-    settings = params.validate(values, Settings, f"{folder / 'bundle.json'}")
+    settings = params.validate(values, Settings, f"{folder / 'bundle.json'}", AGAIN)
     for name in settings.detectors:
         registry.declared(name)
     if missing := {*settings.detectors, FUSION} - settings.thresholds.keys():
-        raise UserError(f"{folder} has no threshold of {', '.join(sorted(missing))}: export it again")
+        raise UserError(f"{folder} has no threshold of {', '.join(sorted(missing))}: {AGAIN}")
     return FittedBundle(folder, settings.model_copy(update={"engine": engine}) if engine else settings)
 
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from vad.perception.camera import Camera
 from vad.perception.sight import Perception, Sight, View
 from vad.pipeline.errors import UserError
 from vad.post_processing import temporal
-from vad.post_processing.calibration import quantile, surprise
+from vad.post_processing.calibration import Distribution, surprise
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,17 @@ class Calibration:
 
     def calibrated(self, name: str, value: float) -> float:
         """``value`` as a quantile of the normal ones."""
-        return float(quantile(np.array([value]), self.normal[name])[0])
+        return float(self._distributions[name].quantile(np.array([value]))[0])
+
+    @cached_property
+    def _distributions(self) -> dict[str, Distribution]:
+        return {name: Distribution.of(normal) for name, normal in self.normal.items()}
 
     def of(self, detectors: list[str]) -> "Calibration":
         """The same for some of the detectors: their weights, as shares of what they have together."""
         total = sum(self.weights[name] for name in detectors) or 1.0
-        return Calibration(self.temporal, self.normal, {name: self.weights[name] / total for name in detectors})
+        normal = {name: self.normal[name] for name in (*detectors, FUSION)}
+        return Calibration(self.temporal, normal, {name: self.weights[name] / total for name in detectors})
 
     def fused(self, calibrated: dict[str, float]) -> float:
         """Calibrated scores as one: the weighted mean of their surprises."""

@@ -87,7 +87,7 @@ class Session:
 
     def opened(self, opened: Opened) -> None:
         """The source says what it is."""
-        self._fps = self.settings.fps or opened.fps
+        self._fps = min(self.settings.fps or opened.fps, opened.fps)
         if self.keeping.clips:
             self.keeping.clips.opened(opened)
 

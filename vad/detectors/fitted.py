@@ -168,7 +168,8 @@ def load_fitted(folder: Path | str) -> Fitted:
     if reason := meta.get("skipped"):
         raise UserError(f"{Path(folder).name} was not fitted: {reason}")
     detector: ModuleType = registry.module(meta["detector"])
-    settings = params.validate(meta["params"], detector.Params, f"{Path(folder) / 'meta.json'}: params")
+    where = f"{Path(folder) / 'meta.json'}: params"
+    settings = params.validate(meta["params"], detector.Params, where, "make it again with 'dvc repro'")
     return Fitted(meta["detector"], states, settings, tables["normal"], meta)
 
 

@@ -121,24 +121,33 @@ def common(path: Path = PARAMS_FILE) -> Common:
     return validate({key: values[key] for key in Common.model_fields if key in values}, Common, str(path))
 
 
-def validate(values: object, model: type[S], where: str) -> S:
-    """``values`` as ``model``; the first thing wrong with them becomes one line that names the key and the way out."""
+def validate(values: object, model: type[S], where: str, outdated: str | None = None) -> S:
+    """``values`` as ``model``; the first thing wrong with them becomes one line that names the key and the way out.
+
+    Args:
+        outdated: the way out where ``values`` were written by the project itself, so that a key too few or too many
+            tells of another revision.
+    """
     if not isinstance(values, dict):
         raise UserError(f"{where} must hold 'key: value' pairs ({', '.join(model.model_fields)}), found {values!r}")
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        raise UserError(printable(_first_problem(error, model, where))) from None
+        raise UserError(printable(_first_problem(error, model, where, outdated))) from None
 
 
-def _first_problem(error: pydantic.ValidationError, model: type[Section], where: str) -> str:
+def _first_problem(error: pydantic.ValidationError, model: type[Section], where: str, outdated: str | None) -> str:
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"])
     separator = ": " if where.endswith(".yaml") else "."
+    if outdated and problem["type"] in {"extra_forbidden", "missing"}:
+        state = "missing" if problem["type"] == "missing" else "not known"
+        return f"{where}{separator}{key} is {state}, it was written by another revision: {outdated}"
     if problem["type"] == "extra_forbidden":
         return f"{where}{separator}{key} is not a parameter; choose from {', '.join(model.model_fields)}"
     if problem["type"] == "missing":
-        return f"{where}{separator}{key} is missing; restore it (git diff params.yaml shows what changed)"
+        way_out = "restore it (git diff params.yaml shows what changed)" if "params.yaml" in where else "add it"
+        return f"{where}{separator}{key} is missing; {way_out}"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     found = repr(problem["input"])
     return f"{where}{separator}{key} = {found if len(found) <= 80 else found[:77] + '...'}: {message}"

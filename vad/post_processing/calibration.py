@@ -16,6 +16,8 @@ above x_n, where an exponential one is flat after 36 s. Calibration is thus stri
 detector's AUC untouched.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -34,19 +36,41 @@ def quantile(scores: np.ndarray, normal: np.ndarray) -> np.ndarray:
     Returns:
         (N,) float64 in (0, 1), strictly increasing in the score.
     """
-    scores = np.asarray(scores, dtype=np.float64)
-    values, counts = np.unique(np.asarray(normal, dtype=np.float64), return_counts=True)
-    if not len(values):
-        raise ValueError("calibration needs at least one held-out normal score")
-    n = counts.sum()
-    positions = (np.cumsum(counts) - 0.5 * counts) / n
-    result = np.interp(scores, values, positions)
-    above, below = scores > values[-1], scores < values[0]
-    excess = (scores[above] - values[-1]) / _mean_excess(values, counts, upper=True)
-    result[above] = 1 - (1 - positions[-1]) / (1 + excess)
-    excess = (values[0] - scores[below]) / _mean_excess(values, counts, upper=False)
-    result[below] = positions[0] / (1 + excess)
-    return result
+    return Distribution.of(normal).quantile(scores)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Held-out normal scores, sorted once: a camera asks for one quantile per frame, of many hours of them.
+
+    Attributes:
+        values: (K,) ascending, the distinct ones. positions: (K,) their quantiles.
+        upper, lower: scales of the tails.
+    """
+
+    values: np.ndarray
+    positions: np.ndarray
+    upper: float
+    lower: float
+
+    @classmethod
+    def of(cls, normal: np.ndarray) -> "Distribution":
+        """That of (M,) finite scores, M >= 1."""
+        values, counts = np.unique(np.asarray(normal, dtype=np.float64), return_counts=True)
+        if not len(values):
+            raise ValueError("calibration needs at least one held-out normal score")
+        positions = (np.cumsum(counts) - 0.5 * counts) / counts.sum()
+        upper, lower = (_mean_excess(values, counts, upper=side) for side in (True, False))
+        return cls(values, positions, upper, lower)
+
+    def quantile(self, scores: np.ndarray) -> np.ndarray:
+        """See :func:`quantile`."""
+        scores, values, positions = np.asarray(scores, dtype=np.float64), self.values, self.positions
+        result = np.interp(scores, values, positions)
+        above, below = scores > values[-1], scores < values[0]
+        result[above] = 1 - (1 - positions[-1]) / (1 + (scores[above] - values[-1]) / self.upper)
+        result[below] = positions[0] / (1 + (values[0] - scores[below]) / self.lower)
+        return result
 
 
 def _mean_excess(values: np.ndarray, counts: np.ndarray, upper: bool) -> float:

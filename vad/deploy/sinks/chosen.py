@@ -49,6 +49,6 @@ def chosen(
 
 def _headers(texts: list[str]) -> dict[str, str]:
     pairs = [text.partition(":") for text in texts]
-    if wrong := [name for name, colon, _ in pairs if not colon]:
-        raise UserError(f"--webhook-header {wrong[0]}: should read 'Name: value'")
+    if wrong := [number for number, (name, colon, _) in enumerate(pairs, 1) if not colon or not name.strip()]:
+        raise UserError(f"--webhook-header, number {wrong[0]}: should read 'Name: value'")  # it may be a secret
     return {name.strip(): value.strip() for name, _, value in pairs}

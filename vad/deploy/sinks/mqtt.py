@@ -22,6 +22,7 @@ import paho.mqtt.client as paho
 from vad.deploy.alarms import log_odds
 from vad.deploy.sinks.home_assistant import entities, topic
 from vad.deploy.sinks.sink import Health, Sink, Told
+from vad.deploy.sources.address import public
 from vad.deploy.stream import FUSION, Scored
 from vad.pipeline.errors import UserError
 
@@ -41,9 +42,14 @@ class Mqtt(Sink):
     """
 
     def __init__(self, address: str, discovery: str = "homeassistant", client: str = "vad") -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise UserError(f"--mqtt {address}: should read mqtt://host:1883/prefix, or mqtts:// for TLS")
+        try:
+            parts = urlsplit(address)
+            host, port, known = parts.hostname, parts.port, parts.scheme in {"mqtt", "mqtts"}
+        except ValueError:  # a port that is no number
+            host, port, known = None, None, False
+        if not known or not host:
+            wrong = f"--mqtt {public(address)}: should read mqtt://host:1883/prefix, or mqtts:// for TLS"
+            raise UserError(f"{wrong}; in a password write / as %2F, # as %23, ? as %3F")
         self.prefix, self.discovery = parts.path.strip("/") or "vad", discovery
         self._cameras: list[str] = []
         self._states: dict[str, str] = {}  # retained topics that are ours to keep right
@@ -59,7 +65,7 @@ class Mqtt(Sink):
         self._client.reconnect_delay_set(1, 30)
         self._client.max_queued_messages_set(MOST_WAITING)
         self._client.on_connect, self._client.on_disconnect = self._connected, self._disconnected
-        self._client.connect_async(parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883))
+        self._client.connect_async(host, port or (8883 if parts.scheme == "mqtts" else 1883))
         self._client.loop_start()
 
     def camera(self, name: str, detectors: list[str]) -> None:

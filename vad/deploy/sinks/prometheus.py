@@ -33,8 +33,9 @@ class Prometheus(Sink):
         self._before: dict[str, Health] = {}
         try:
             self._server, self._thread = start_http_server(port, addr=host, registry=self.registry)
-        except OSError as error:
-            raise UserError(f"--metrics {host}:{port}: {error.strerror}; choose another port") from None
+        except (OSError, OverflowError) as error:
+            problem = getattr(error, "strerror", None) or error
+            raise UserError(f"--metrics {host}:{port}: {problem}; choose another port") from None
         self.port = self._server.server_port
 
     def camera(self, name: str, detectors: list[str]) -> None:

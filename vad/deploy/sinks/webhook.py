@@ -11,10 +11,13 @@ import logging
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import deque
 
 from vad.deploy.sinks.sink import Sink, Told
+from vad.deploy.sources.address import public
+from vad.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 MOST_WAITING = 1000
@@ -30,6 +33,9 @@ class Webhook(Sink):
         attempts: of one message, before it is lost.
         patience: seconds that closing waits for what is not sent yet.
 
+    Raises:
+        UserError: ``url`` is no address that can be POSTed to.
+
     Attributes:
         sent, lost: messages so far.
     """
@@ -44,7 +50,7 @@ class Webhook(Sink):
         attempts: int = 60,
         patience: float = 10.0,
     ) -> None:
-        self.url, self.headers, self.timeout = url, headers or {}, timeout
+        self.url, self.headers, self.timeout = _checked(url), headers or {}, timeout
         self.pause, self.longest_pause, self.attempts, self.patience = pause, longest_pause, attempts, patience
         self.sent = self.lost = 0
         self._number = 0
@@ -112,9 +118,25 @@ class Webhook(Sink):
         except urllib.error.HTTPError as error:
             error.close()
             return f"answered {error.code}", error.code not in FINAL
+        except ValueError as error:  # a header that HTTP cannot carry
+            return str(error), False
         except (OSError, http.client.HTTPException) as error:
             return str(getattr(error, "reason", error)) or type(error).__name__, True
 
     def _lose(self, problem: str) -> None:
         self.lost += 1
         log.error("webhook: a message was lost (%d so far): %s", self.lost, problem)
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1) and not parts.username
+    except ValueError:  # a port that is no number
+        usable = False
+    if not usable:
+        raise UserError(
+            f"--webhook {public(url)}: should read http://host:port/path or https://..., "
+            "a password as --webhook-header 'Authorization: ...'"
+        )
+    return url

@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from vad.data.listing import natural, pictures_in, videos_in
 from vad.pipeline.errors import UserError
 
 NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<rest>.+)")
 STREAMS = {"rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt", "udp", "tcp"}
+LOGIN = re.compile(r"(?<=//)[^?]*@")  # greedy: a password may hold an @ or a slash of its own
 KEYS = re.compile(r"(?i)([?&](?:token|key|password|pass|pwd|secret|auth)[^=&]*=)[^&]*")
 
 
@@ -37,11 +38,12 @@ class Source:
     @property
     def shown(self) -> str:
         """The address for logs, without what opens it."""
-        if self.kind != "stream":
-            return self.address
-        parts = urlsplit(self.address)
-        place = parts.netloc.rpartition("@")[2]
-        return KEYS.sub(r"\1***", urlunsplit(parts._replace(netloc=place)))
+        return self.address if self.kind != "stream" else public(self.address)
+
+
+def public(address: str) -> str:
+    """``address`` without user, password and keys, for people to see."""
+    return KEYS.sub(r"\1***", LOGIN.sub("", address))
 
 
 def resolve(texts: list[str]) -> list[Source]:
@@ -69,7 +71,9 @@ def _named(text: str) -> list[Source]:
         return [Source(name or f"camera{what}", "device", what)]
     if (scheme := what.partition("://")[0].lower()) != what.lower():
         if scheme not in STREAMS:
-            raise UserError(f"{what}: '{scheme}' is no address of a stream; choose from {', '.join(sorted(STREAMS))}")
+            raise UserError(
+                f"{public(what)}: '{scheme}' is no address of a stream; choose from {', '.join(sorted(STREAMS))}"
+            )
         return [Source(name or _name_of(what), "stream", what)]
     sources = _on_disk(what)
     if name and len(sources) > 1:
@@ -79,7 +83,10 @@ def _named(text: str) -> list[Source]:
 
 def _name_of(address: str) -> str:
     """Host and path of an address, in characters that a file or a topic may have."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(public(address))
+    except ValueError:
+        raise UserError(f"{public(address)} is no address of a stream: rtsp://host:port/path is one") from None
     return re.sub(r"[^\w.-]+", "-", f"{parts.hostname or ''}{parts.path}").strip("-") or "stream"
 
 
