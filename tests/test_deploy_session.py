@@ -72,6 +72,13 @@ def test_a_file_gives_its_alarms_with_place_clip_thumbnail_and_video(clip, tmp_p
         assert sum(1 for _ in container.decode(video=0)) == 250
 
 
+def test_no_more_frames_a_second_are_counted_than_there_are(clip):
+    for wanted, fps in ((None, FPS), (5.0, 5.0), (100.0, FPS)):
+        bundle = FlashBundle()
+        score(Source("yard", "file", str(clip)), bundle, SETTINGS.model_copy(update={"fps": wanted}), Heard())
+        assert bundle.opened[0].camera.fps == fps
+
+
 def test_a_short_gap_keeps_the_scorer_and_a_long_one_begins_anew():
     heard, bundle = Heard(), FlashBundle()
     session = Session("gate", bundle, SETTINGS, heard)

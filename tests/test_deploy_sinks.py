@@ -168,11 +168,13 @@ def test_a_wrong_web_hook_is_one_line_without_its_password(address):
 
 def test_a_header_that_http_cannot_carry_costs_messages_not_the_thread(caplog):
     with Receiver() as receiver:
-        hook = Webhook(receiver.url, {"X": "a\nb"})
+        hook = Webhook(receiver.url, {"Authorization": "sec\nret"})
         hook.alarm(told())
         hook.alarm(told(1))
         hook.close()
     assert hook.lost == 2
+    assert "a header is not what HTTP can carry" in caplog.text
+    assert "sec" not in caplog.text
 
 
 def test_prometheus_serves_the_figures():

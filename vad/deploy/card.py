@@ -94,6 +94,11 @@ def text(card: dict, protocol: Protocol) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"Fitted under protocol {protocol}; metrics are cross-fitted, of fits that had not seen the clip."]
+    if protocol != "one_class" and "roc_auc" in card["detectors"][FUSION]:
+        lines[-1] += (
+            " Members that were not named but chosen were chosen by their weights in the fusion, which come from "
+            "labelled test frames: its ROC-AUC is cross-fitted for the weights but not for that choice."
+        )
     fits = card["fitted_on"].items()
     lines += ["", *(f"- {name}: {own['frames']} frames of {_list(own['scenes'])}" for name, own in fits)]
     lines += ["", f"Blind to: {_list(card['blind'])}. Too few events to say: {_list(card['unsaid'])}."]

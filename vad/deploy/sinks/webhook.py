@@ -118,8 +118,8 @@ class Webhook(Sink):
         except urllib.error.HTTPError as error:
             error.close()
             return f"answered {error.code}", error.code not in FINAL
-        except ValueError as error:  # a header that HTTP cannot carry
-            return str(error), False
+        except ValueError:  # which shows the header, perhaps a secret
+            return "a header is not what HTTP can carry", False
         except (OSError, http.client.HTTPException) as error:
             return str(getattr(error, "reason", error)) or type(error).__name__, True
 
