@@ -90,7 +90,7 @@ def test_a_budget_that_so_little_video_cannot_promise_is_refused(folder, normal,
     with pytest.raises(UserError, match=r"0\.3 minutes .* cannot promise 2 alarms an hour, which needs 30"):
         adapt(folder, [normal], "attic", tmp_path / "out", RULES, per_hour=2)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(UserError, match="1 frames are no normal video"):
+    with pytest.raises(UserError, match="a scene is not learnt from 1 pictures; give 20 or more"):
         adapt(folder, [film(tmp_path / "short.mp4", 0.1, lambda second: 1)], "attic", tmp_path / "out", RULES)
     with pytest.raises(UserError, match="name another folder"):
         adapt(folder, [normal], "attic", folder, RULES)
