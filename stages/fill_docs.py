@@ -35,8 +35,8 @@ def table(name: str, columns: list[str]) -> str:
     values = json.loads((RESULTS / f"{name}.json").read_text())
     first = values.get("run", {}).get("rows", "detector")
     rows = {row: value for row, value in (values["leak"] if columns[0] == "paper" else values).items()}
-    rows = {row: value for row, value in rows.items() if _value(value, columns[0]) is not None}
-    ranked = sorted(rows, key=lambda row: -_value(rows[row], columns[0]))
+    rank = {row: -found for row, value in rows.items() if (found := _value(value, columns[0])) is not None}
+    ranked = sorted(rank, key=lambda row: rank[row])
     titles = [column.rpartition(".")[2].replace("_", " ") for column in columns]
     lines = [f"| {first} | " + " | ".join(titles) + " |"]
     lines.append("| --- |" + " ---: |" * len(columns))
@@ -67,7 +67,9 @@ def rooms(package: Path = Path("vad")) -> str:
     for file in sorted(package.rglob("*.py")):
         room = file.relative_to(package).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            names = [node.module]
             if names == [package.name]:
                 names = [f"{package.name}.{alias.name}" for alias in node.names]
             inside = [name.split(".")[1] for name in names if name.startswith(f"{package.name}.")]

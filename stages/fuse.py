@@ -48,15 +48,16 @@ def main() -> dict:
     rules = fusion.rules(panel.pool(), common.protocol, settings, common.seed)
     rows = [*tables.values(), *(panel.rows(name, by_fold) for name, by_fold in rules.items())]
     artifacts.save_table(DATA / "fused.parquet", pd.concat(rows, ignore_index=True))
+    chosen = {str(fold): _described(rule, members) for fold, rule in rules["fusion"].items()}
     summary = {
         "detectors": members,
-        "chosen": {str(fold): _described(rule, members) for fold, rule in rules["fusion"].items()},
+        "chosen": chosen,
         "leave_one_out": fused.leave_one_out(panel, rules["fusion"], common.protocol, settings, common.seed),
         "skipped": skipped,
     }
     artifacts.save_json(DATA / "fusion.json", summary)
-    for fold, choice in summary["chosen"].items():
-        logger.info("fold %s: %s of %s", fold, choice["rule"], ", ".join(choice["weights"]) or "all")
+    for name, choice in chosen.items():
+        logger.info("fold %s: %s of %s", name, choice["rule"], ", ".join(choice["weights"]) or "all")
     return {"frames": len(panel.keys)}
 
 

@@ -41,6 +41,7 @@ def draw_cams(store: FrameStore, section, folder: Path) -> None:
     )
     if shown:
         state, settings = model.states["all"], model.settings
+        assert isinstance(settings, cam_pictures.Params)
         cam_pictures.draw(state, settings, model.backbone, shown, section.opacity, folder / "cams", section.dpi)
 
 

@@ -72,7 +72,8 @@ def detector_rows(name: str, plan: Plan) -> pd.DataFrame:
     """One detector's rows of the fused table, from fits that are kept in memory."""
     module = registry.module(name)
     settings, needs = params.section(name, module.Params), backbone(plan)
-    test, normal = [], []
+    test: list[pd.DataFrame] = []
+    normal: list[pd.DataFrame] = []
     for fold in plan.folds:
         detector = module.Detector(module.fit(plan.clips(fold.fit), settings, plan.seed, *needs), settings, *needs)
         for rows, parts in ((fold.test, test), (fold.calibration, normal)):

@@ -42,9 +42,9 @@ def main() -> None:
 
 def encoder_milliseconds(count: int = 32) -> float:
     """Mean time of the image encoder per frame."""
-    from vad.features import semantic
+    from vad.features import encoders, semantic
 
-    encoder = semantic.load(params.section("encoder", semantic.Params))
+    encoder = encoders.load(params.section("encoder", semantic.Params))
     frames = np.random.default_rng(0).integers(0, 256, (16, 240, 428, 3), dtype=np.uint8)
     encoder.encode_images(frames)
     started = time.perf_counter()

@@ -29,6 +29,7 @@ def main() -> dict:
     levels, thresholds = segments.decide(frames, section, common.protocol)
     folds = params.section("balance_sample", sampling.Params).folds
     gain = segments.f1_leak(frames, section, folds, params.section("evaluation", measures.Params), common.seed)
+    assert isinstance(model.settings, zeroshot.Params)
     names = pd.Series(model.settings.prompts)
     with artifacts.replacing(FOLDER) as folder:
         folder.mkdir()
@@ -46,17 +47,11 @@ def scored_frames(detector: zeroshot.Detector, plan: Plan) -> pd.DataFrame:
     """clip, frame, role, fold, label, score, prompt (its number) of the test and calibration frames."""
     sample = plan.sample
     sample = sample[sample["role"].isin(["test", "calibration"])].sort_values(["clip", "frame"], ignore_index=True)
-    rows = [
-        pd.DataFrame(
-            {
-                "clip": clip.name,
-                "frame": clip.frames,
-                "score": detector.score(clip)[0],
-                "prompt": detector.similarity(clip.embeddings).argmax(axis=1),
-            }
-        )
-        for clip in plan.clips(sample)
-    ]
+    rows = []
+    for clip in plan.clips(sample):
+        assert clip.embeddings is not None, f"{clip.name} came without its embeddings"
+        scores, prompts = detector.score(clip)[0], detector.similarity(clip.embeddings).argmax(axis=1)
+        rows.append(pd.DataFrame({"clip": clip.name, "frame": clip.frames, "score": scores, "prompt": prompts}))
     return sample.merge(pd.concat(rows), on=["clip", "frame"])
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from vad.data.intervals import Intervals
 from vad.data.tables import read_csv, shown, some
@@ -49,8 +50,15 @@ class RawClip:
         suffix = self.pixels.suffix if self.pixels is not None and not self.pixels.is_dir() else ""
         return self.stem + suffix
 
+    @property
+    def source(self) -> Path:
+        """The pixels, or the tracks of a clip that is known by them alone."""
+        source = self.pixels or self.tracks
+        assert source is not None, f"{self.name} has neither pixels nor tracks"
+        return source
 
-def raw_clip(stem: str, split: str, pixels: Path | None, fps: float | None, **annotation: object) -> RawClip:
+
+def raw_clip(stem: str, split: str, pixels: Path | None, fps: float | None, **annotation: Any) -> RawClip:
     """A clip whose scene is the folder in ``stem``, else the number before its own, as ShanghaiTech has it."""
     camera, _, own = stem.rpartition("/")
     number = SCENE_IN_NAME.fullmatch(own)
@@ -65,14 +73,15 @@ def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
     """
     if not file.exists():
         return list(clips)
-    wanted, lines = {}, {}
-    for where, (clip, camera) in read_csv(file, ["clip", "camera"]):
-        key = clip.replace("\\", "/")
+    wanted: dict[str, str] = {}
+    lines: dict[str, str] = {}
+    for where, (written, camera) in read_csv(file, ["clip", "camera"]):
+        row = written.replace("\\", "/")
         if not camera:
-            raise UserError(f"{where}: clip {shown(clip)} has no camera")
-        if wanted.setdefault(key, camera) != camera:
-            raise UserError(f"{where}: clip {shown(clip)} has another camera than before")
-        lines[key] = where
+            raise UserError(f"{where}: clip {shown(written)} has no camera")
+        if wanted.setdefault(row, camera) != camera:
+            raise UserError(f"{where}: clip {shown(written)} has another camera than before")
+        lines[row] = where
     found, used = [], set()
     for clip in clips:
         bare = [clip.file, clip.stem, clip.stem.rpartition("/")[2]]
@@ -106,7 +115,7 @@ def with_unique_names(clips: Sequence[RawClip]) -> list[RawClip]:
             _check_names(named)
             return named
     double = next(clip for clip in named if counts[clip.name] > 1)
-    raise UserError(f"{(double.pixels or double.tracks).parent}: two clips are named {double.stem}; rename one")
+    raise UserError(f"{double.source.parent}: two clips are named {double.stem}; rename one")
 
 
 def _check_names(clips: Sequence[RawClip]) -> None:

@@ -62,7 +62,8 @@ def _extract_pixels(
     clips: Sequence[RawClip], params: Params, frames_folder: Path, masks_folder: Path
 ) -> list[Extracted]:
     """Training clips first, so that each scene's backgrounds are known when its test clips are judged."""
-    backgrounds, sizes = defaultdict(list), {}
+    backgrounds: dict[str, list[np.ndarray]] = defaultdict(list)
+    sizes: dict[str, Extracted] = {}
     done: list[Extracted] = []
     with _mapping(min(stage.workers(), sum(clip.pixels is not None for clip in clips))) as run:
         for split in ("train", "test"):
@@ -130,11 +131,11 @@ def _without_pixels(
     if not bare:
         return []
     _say_what_has_pixels(clips, extracted)
-    boxes = {clip.name: track_files.read(clip.tracks) for clip in bare}
+    boxes = {clip.name: track_files.read(clip.source) for clip in bare}
     sizes = {item.clip.scene: (item.size, item.stored_size) for item in reversed(extracted)}
     fallback = (extracted[0].size, extracted[0].stored_size) if extracted else None
     if fallback is None:
-        size = tuple(wanted) if wanted else picture_size({clip.stem: boxes[clip.name] for clip in bare})
+        size = (wanted[0], wanted[1]) if wanted else picture_size({clip.stem: boxes[clip.name] for clip in bare})
         log.info("pictures of %d x %d pixels are taken behind the tracks; data.size sets another", *size)
         fallback = (size, size)
     found = []
@@ -216,7 +217,7 @@ def _manifest_row(item: Extracted, root: Path) -> dict[str, object]:
         "stored_height": item.stored_size[1],
         "abnormal_frames": int(item.labels.sum()),
         "first_frame": item.first,
-        "source": (item.clip.pixels or item.clip.tracks).relative_to(root).as_posix(),
+        "source": item.clip.source.relative_to(root).as_posix(),
     }
 
 

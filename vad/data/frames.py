@@ -108,6 +108,7 @@ class Clip:
             yield part, np.stack([self.read(frame) for frame in part])
 
     def _decode(self, frame: int, mode: int) -> np.ndarray:
+        assert self.path is not None, f"{self.name} is known by its tracks alone"
         try:
             if not hasattr(self._local, "zip"):
                 self._local.zip = zipfile.ZipFile(self.path)

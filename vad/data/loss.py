@@ -68,7 +68,8 @@ def in_container(path: Path, stream: av.VideoStream, packets: int) -> list[str]:
         expected = len(stream.index_entries)
     elif stream.container.format.name == "matroska,webm":
         try:
-            expected = (matroska.blocks(path) or {}).get(stream.id, 0)
+            blocks = matroska.blocks(path)
+            expected = 0 if blocks is None else blocks.get(stream.id, 0)
         except matroska.BrokenError:
             return ["its structure is broken"]
     return [f"{expected - packets} packets lost"] if expected > packets else []
@@ -127,8 +128,11 @@ def _missing_numbers(groups: Sequence[tuple[int | None, list[int]]]) -> int:
 
 def _missing_time(groups: Sequence[tuple[int | None, list[int]]], rate: int) -> int:
     """How many pictures are missing between the groups' times, if these count pictures at all."""
-    pairs = [(before, after[0]) for before, after in pairwise(groups) if before[0] is not None and after[0] is not None]
-    excess = [_pictures(end, rate) - _pictures(before[0], rate) - len(set(before[1])) for before, end in pairs]
+    excess = [
+        _pictures(end, rate) - _pictures(start, rate) - len(set(held))
+        for (start, held), (end, _) in pairwise(groups)
+        if start is not None and end is not None
+    ]
     counting = excess.count(0) >= REGULAR_SHARE / 2 * max(len(excess), 1)
     return sum(lost for lost in excess if 0 < lost < 10 * rate) if counting else 0
 

@@ -16,7 +16,7 @@ class BrokenError(Exception):
     """Elements do not follow one another as they must."""
 
 
-def blocks(path: Path) -> Counter[int] | None:
+def blocks(path: Path) -> Counter[int | None] | None:
     """Blocks by track number; None where ``path`` is no Matroska file.
 
     Raises:
@@ -27,7 +27,7 @@ def blocks(path: Path) -> Counter[int] | None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[:4] != EBML.to_bytes(4, "big"):
             return None
-        found: Counter[int] = Counter()
+        found: Counter[int | None] = Counter()
         _, at, length = _element(data, 0)
         position = at + (length or 0)
         while position < len(data):
@@ -42,7 +42,7 @@ def blocks(path: Path) -> Counter[int] | None:
         return found
 
 
-def _segment(data: mmap.mmap, position: int, end: int, found: Counter[int]) -> None:
+def _segment(data: mmap.mmap, position: int, end: int, found: Counter[int | None]) -> None:
     while position < min(end, len(data)):
         identity, at, length = _element(data, position)
         if identity not in IN_SEGMENT or (length is not None and at + length > min(end, len(data))):
@@ -55,7 +55,7 @@ def _segment(data: mmap.mmap, position: int, end: int, found: Counter[int]) -> N
             position = at + length
 
 
-def _cluster(data: mmap.mmap, position: int, end: int, live: bool, found: Counter[int]) -> int:
+def _cluster(data: mmap.mmap, position: int, end: int, live: bool, found: Counter[int | None]) -> int:
     """Count the blocks in a cluster and return where it ends; a ``live`` one ends where another element begins."""
     while position < min(end, len(data)):
         identity, at, length = _element(data, position)

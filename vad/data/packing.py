@@ -114,6 +114,7 @@ def extract_clip(job: Job) -> list[Extracted]:
 def _pack(job: Job, turns: dict[int, int]) -> tuple[list[Part], float, tuple[int, int], tuple[int, int], list[str]]:
     """Write the containers: (parts, fps, size, stored size, notes). ``turns``: by the frame's number in the source."""
     clip, params = job.clip, job.params
+    assert clip.pixels is not None, f"{clip.name} is known by its tracks alone"
     footage = decoding.read_clip(clip.pixels, clip.fps)
     size = stored = (0, 0)
     shape, before, notes = None, None, list(footage.notes)
@@ -217,7 +218,7 @@ def annotate(job: Job, parts: Sequence[Part], stored: tuple[int, int]) -> np.nda
             abnormal[part.first + number] = mask.any()
             if number % job.params.stride == 0:
                 rows.append(np.packbits(_resized_mask(mask, stored)))
-        arrays = {"bits": np.stack(rows), "size": np.array([stored[1], stored[0]], np.int64)}
+        arrays: dict[str, np.ndarray] = {"bits": np.stack(rows), "size": np.array([stored[1], stored[0]], np.int64)}
         artifacts.write_arrays(job.masks_folder / f"{part.name}.npz", arrays)
     return abnormal if clip.labels is None else annotations.frame_labels(clip.labels, frames, clip.name)
 

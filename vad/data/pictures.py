@@ -45,14 +45,18 @@ class Picture:
         self.seconds = seconds
         self.aspect = aspect
         self.damaged = damaged
-        self._load = load or (lambda: decode(jpeg, cv2.IMREAD_ANYCOLOR, source))
+        self._load = load
         self._pixels: np.ndarray | None = None
 
     def pixels(self) -> np.ndarray:
         """(H, W, 3) BGR or (H, W) gray, uint8."""
         if self._pixels is None:
-            self._pixels = self._load()
+            self._pixels = self._decoded() if self._load is None else self._load()
         return self._pixels
+
+    def _decoded(self) -> np.ndarray:
+        assert self.jpeg is not None, f"{self.source}: neither bytes nor a way to the pixels"
+        return decode(self.jpeg, cv2.IMREAD_ANYCOLOR, self.source)
 
     def size(self) -> tuple[int, int]:
         """(width, height)."""
@@ -181,6 +185,7 @@ def first_number(folder: Path) -> int | None:
 def _numbers(files: Sequence[Path]) -> list[int] | None:
     """The number at the end of each name, if the names differ by nothing else and so are numbered."""
     parts = [re.fullmatch(r"(.*?)([0-9]{1,18})", file.stem) for file in files]
-    if not all(parts) or len({part[1] for part in parts}) != 1:
+    numbered = [part for part in parts if part is not None]
+    if len(numbered) < len(parts) or len({part[1] for part in numbered}) != 1:
         return None
-    return [int(part[2]) for part in parts]
+    return [int(part[2]) for part in numbered]

@@ -90,6 +90,7 @@ def _timeline(path: Path, packets: list[Packet], stream: av.VideoStream, complai
     first = packets[start].pts
     leading = sum(first is not None and packet.pts is not None and packet.pts < first for packet in usable)
     least = len(usable) - leading - sum(packet.tiny for packet in usable)
+    assert stream.time_base is not None  # the container gives every stream one
     steps = _steps(usable, stream.time_base)
     usual = float(np.median(steps)) if len(steps) else 0.0
     gap = max(GAP_SECONDS, GAP_STEPS * usual)

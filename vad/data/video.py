@@ -54,7 +54,8 @@ class Video:
             progressive, picture = _Progressive(stream), _Pictures(self.path, self.aspect)
             for frame in self._decoded(container, stream):
                 interlaced |= frame.interlaced_frame
-                seconds = None if frame.pts is None else float(frame.pts * frame.time_base)
+                pts, base = frame.pts, frame.time_base
+                seconds = None if pts is None or base is None else float(pts * base)
                 regular &= seconds is not None and (before is None or seconds - before < VARIABLE_STEPS * usual)
                 before = seconds
                 for shown, when, damaged in progressive.push(frame, seconds):
@@ -104,23 +105,25 @@ class _Progressive:
             yield frame, seconds, frame.is_corrupt
             return
         if self._graph is None:
+            assert self._stream.time_base is not None
             self._graph = _bwdif(frame, self._stream.time_base)
         self._inside.append((seconds, frame.is_corrupt))
         self._graph.push(frame)
-        yield from self._pull()
+        yield from self._pull(self._graph)
 
     def rest(self) -> Iterator[tuple[av.VideoFrame, float | None, bool]]:
         """What the filter held back."""
         if self._graph is not None:
             self._graph.push(None)
-            yield from self._pull()
+            yield from self._pull(self._graph)
 
-    def _pull(self) -> Iterator[tuple[av.VideoFrame, float | None, bool]]:
+    def _pull(self, graph: av.filter.Graph) -> Iterator[tuple[av.VideoFrame, float | None, bool]]:
         while self._inside:
             try:
-                frame = self._graph.pull()
+                frame = graph.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
+            assert isinstance(frame, av.VideoFrame)
             yield frame, *self._inside.popleft()
 
 

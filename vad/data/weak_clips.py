@@ -82,7 +82,8 @@ def add(root: Path, params: Params, frames_folder: Path, tables: dict[str, pd.Da
 
 def pack(clip: WeakClip, params: Params, frames_folder: Path) -> tuple[pd.DataFrame, dict[str, object]]:
     """Write one clip's container below ``frames_folder``; its rows of the index, and its row of the manifest."""
-    numbers, last, size, stored = [], 0, (0, 0), (0, 0)
+    numbers: list[int] = []
+    last, size, stored = 0, (0, 0), (0, 0)
     fps, pictures = _pictures(clip.pixels)
     with ClipWriter(frames_folder / f"{clip.name}.zip", params.jpeg_quality) as writer:
         for number, picture in pictures:

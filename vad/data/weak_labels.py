@@ -154,12 +154,16 @@ def _shanghaitech(root: Path, names: list[str]) -> Lists:
 
 
 def _ubnormal(root: Path, names: list[str]) -> Lists:
-    train, test = {}, {}
-    for split, into in (("training", train), ("test", test)):
+    train: dict[str, int] = {}
+    test: dict[str, Truth] = {}
+    for split in ("training", "test"):
         for kind, label in (("normal", 0), ("abnormal", 1)):
             file = root / f"{kind}_{split}_video_names.txt"
             for name in map(plain, _lines(file) if file.exists() else []):
-                into[name] = label if split == "training" else _ubnormal_truth(root, name, label)
+                if split == "training":
+                    train[name] = label
+                else:
+                    test[name] = _ubnormal_truth(root, name, label)
     return Lists("ubnormal", train, test)
 
 

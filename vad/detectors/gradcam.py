@@ -5,7 +5,7 @@ frames by structural similarity (Wang et al. 2004). The reproduced paper calls t
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pydantic
@@ -54,14 +54,14 @@ def cams(frames: np.ndarray, params: Params, backbone: Backbone) -> torch.Tensor
 def cams_of(layers: Sequence[torch.Tensor], logits: torch.Tensor, grid: int) -> torch.Tensor:
     """The same from the layers' activations, each (B, C, h, w), and the logits (B, classes) that depend on them."""
     gradients = torch.autograd.grad(logits.amax(dim=1).sum(), layers)
-    total = 0
+    total: torch.Tensor | int = 0
     for activation, gradient in zip(layers, gradients, strict=True):
         weights = gradient.mean(dim=(2, 3))  # (B, C)
         cam = torch.einsum("bc,bchw->bhw", weights, activation.detach()).relu()
         cam = cam / cam.amax(dim=(1, 2), keepdim=True).clamp_min(1e-7)
         size = (grid, grid)
         total = total + F.interpolate(cam[:, None], size=size, mode="bilinear", antialias=cam.shape[-1] > grid)[:, 0]
-    return total / len(layers)
+    return cast(torch.Tensor, total / len(layers))
 
 
 def ssim(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -112,7 +112,7 @@ class Detector:
         self._params = params
         self._backbone = backbone
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """(N,) float32 ``1 - SSIM`` in [0, 2] and (N, grid, grid) float16 maps of the same.
 
         A scene without a reference of its own is compared with the global one.

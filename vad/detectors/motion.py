@@ -88,7 +88,7 @@ class Detector:
         self._state = state
         self._params = params
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """Surprise at the speed of each of ``clip.frames``.
 
         Returns:

@@ -134,12 +134,13 @@ def _train(crops: np.ndarray, params: Params, seed: int, view: int) -> nn.Sequen
 
 
 def _tensor(crops: np.ndarray) -> torch.Tensor:
-    return _placed(torch.from_numpy(np.ascontiguousarray(crops))).float() / 255
+    pixels = torch.from_numpy(np.ascontiguousarray(crops))
+    return pixels.to(stage.device(), memory_format=torch.channels_last).float() / 255
 
 
-def _placed(what: nn.Module | torch.Tensor) -> nn.Module | torch.Tensor:
+def _placed(net: nn.Sequential) -> nn.Sequential:
     """On the stage's device, channels last: a third faster on a CPU."""
-    return what.to(stage.device(), memory_format=torch.channels_last)
+    return net.to(stage.device(), memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
 
 
 @torch.no_grad()
@@ -207,7 +208,7 @@ class Detector:
             net.load_state_dict(tensors)
             self._encoders.append(_placed(net).eval())
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """Score of each frame's most abnormal object, counted from that of the most normal training object.
 
         Returns:

@@ -12,7 +12,7 @@ Interpretable Video Anomaly Detection" (2022); there with detector boxes, poses 
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Literal
+from typing import Literal, cast
 
 import cv2
 import numpy as np
@@ -223,7 +223,7 @@ class Detector:
         self._measure = Measure(state, params, backbone)
         self._tails = {name: Tail.from_arrays(state, f"{name}.tail") for name in params.attributes if state}
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """Sum of the surprises of each frame's most surprising object.
 
         Returns:
@@ -247,7 +247,7 @@ class Detector:
         """(N,) surprise of each object of ``table``, in nats; 0 where no training frame had an object."""
         if table.empty or not self._tails:
             return np.zeros(len(table))
-        return sum(self.surprises(camera, table, read).values())
+        return cast(np.ndarray, sum(self.surprises(camera, table, read).values()))  # of at least one attribute
 
     def surprises(self, camera: Camera, table: pd.DataFrame, read: Read) -> dict[str, np.ndarray]:
         """Attribute -> (N,) surprise of each object, in nats."""

@@ -192,6 +192,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
             else:
                 pooled.merge(moments)
     if len({clip.scene for clip in clips}) > 1 and params.per_scene:
+        assert pooled is not None  # there are scenes
         state |= _gaussian(POOLED, pooled, params.epsilon)
     return state
 
@@ -212,7 +213,7 @@ class Detector:
         self._distances: Callable[..., torch.Tensor] = Distances(Embedding(params, backbone, reduced))
         self._loaded: tuple[str, torch.Tensor, torch.Tensor] | None = None
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """(N,) float32 scores and (N, grid, grid) float16 smoothed maps of Mahalanobis distances."""
         return streaming.score(self, clip)
 
@@ -224,9 +225,11 @@ class Detector:
     def export(self, path: Path) -> None:
         """Write the way from the backbone's layers to the map as an ONNX graph; the Gaussian is one of its inputs."""
         blank = self._backbone.preprocess(np.zeros((2, 8, 8, 3), np.uint8))
-        layers = dict(zip(self._params.layers, self._backbone.features(blank, self._params.layers), strict=True))
+        features = self._backbone.features(blank, self._params.layers)
+        layers: dict[str, torch.Tensor] = dict(zip(self._params.layers, features, strict=True))
         mean, whitening = self._gaussian("")
         inputs = {**layers, "mean": mean, "whitening": whitening}
+        assert isinstance(self._distances, torch.nn.Module)  # no engine computes it yet
         engines.export(self._distances, inputs, ["distances"], [*layers, "distances"], path)
 
     def run_by(self, engine: str, path: Path) -> None:

@@ -84,7 +84,7 @@ class Detector:
     def __init__(self, state: dict[str, np.ndarray], params: Params) -> None:
         self._state, self._params = state, params
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, None]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """(N,) float32 scores of ``clip.frames`` from their embeddings; there is no map."""
         return streaming.score(self, clip)
 

@@ -55,8 +55,8 @@ def embed(frames: np.ndarray, params: Params, backbone: Backbone) -> tuple[torch
 
 def embed_layers(pyramid: Sequence[torch.Tensor], deep: torch.Tensor, grid: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The same from the layers, each (B, C, h, w)."""
-    pyramid = torch.cat([backbones.resample(layer, grid) for layer in pyramid], dim=1)  # (B, D, g, g)
-    return deep.mean(dim=(2, 3)), pyramid.flatten(2).transpose(1, 2)
+    whole = torch.cat([backbones.resample(layer, grid) for layer in pyramid], dim=1)  # (B, D, g, g)
+    return deep.mean(dim=(2, 3)), whole.flatten(2).transpose(1, 2)
 
 
 def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) -> dict[str, np.ndarray]:
@@ -105,7 +105,7 @@ class Detector:
         self._gallery = torch.from_numpy(state["gallery"]).to(device)
         self._gallery_frame = torch.from_numpy(state["gallery_frame"]).to(device)
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """(N,) float32 scores and (N, grid, grid) float16 maps of distances to the nearest gallery features."""
         return streaming.score(self, clip)
 

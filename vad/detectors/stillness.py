@@ -80,7 +80,7 @@ class Detector:
         self.params = params
         self._state = state
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """(N,) float32, how rare the rarest thing at rest is, -log of its frequency per frame, at least 0; its map."""
         return streaming.score(self, clip)
 

@@ -22,7 +22,7 @@ class Judged(NamedTuple):
     """One frame's raw score, higher = more abnormal, and its (h, w) float16 map or None."""
 
     frame: int
-    score: float
+    score: float | np.floating
     map: np.ndarray | None
 
 
@@ -118,5 +118,5 @@ def score(detector: Streaming, clip: Clip) -> tuple[np.ndarray, np.ndarray | Non
     for sight in sights(clip, stream.past, stream.latency, stream.pixels):
         found += stream.push(sight)
     scores = np.array([one.score for one in found], np.float32)
-    with_maps = bool(found) and found[0].map is not None
-    return scores, np.stack([one.map for one in found]) if with_maps else None
+    maps = [one.map for one in found if one.map is not None]
+    return scores, np.stack(maps) if maps else None

@@ -248,7 +248,8 @@ def _cut(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return np.zeros(len(boxes), bool)
     centre, half = boxes[:, :2], boxes[:, 2:] / 2
     margin = CUT * height
-    return ((centre - half < margin) | (centre + half > np.array(size) - margin)).any(axis=1)
+    outside = (centre - half < margin) | (centre + half > np.array(size) - margin)
+    return np.asarray(outside.any(axis=1))
 
 
 def _motion(trajectories: Trajectories, boxes: np.ndarray, fps: float, window: int) -> np.ndarray:
@@ -269,10 +270,10 @@ def _halves(scenes: list[str]) -> np.ndarray:
 
     The only clip of a scene is in neither half (-1): it helps to fit both.
     """
-    scenes = np.array(scenes)
-    halves = np.full(len(scenes), -1)
-    for scene in np.unique(scenes):
-        own = np.flatnonzero(scenes == scene)
+    names = np.array(scenes)
+    halves = np.full(len(names), -1)
+    for scene in np.unique(names):
+        own = np.flatnonzero(names == scene)
         if len(own) > 1:
             halves[own] = np.arange(len(own)) >= len(own) / 2
     return halves
@@ -295,7 +296,7 @@ def _fit_densities(boxes: list[dict], params: Params, seed: int) -> dict[str, np
     groups[f"shape.{POOLED}"] = ([b["shape"] for b in boxes], params.boxes)
     for scene in sorted({b["scene"] for b in boxes}):
         groups[f"shape.{scene}"] = ([b["shape"] for b in boxes if b["scene"] == scene], params.scene_boxes)
-    state = {}
+    state: dict[str, np.ndarray] = {}
     for name, (parts, most) in groups.items():
         rows = np.concatenate(parts)
         chosen = rows[random.choice(len(rows), min(most, len(rows)), replace=False)]

@@ -161,7 +161,7 @@ def _promise(normal: pd.DataFrame, run: Run) -> dict | None:
 def _own_limits(here: pd.DataFrame, run: Run) -> pd.DataFrame:
     """One scene's rows with the scene's own thresholds for ``limit``, if its held-out video can promise them."""
     normal = here[here["role"] == "calibration"]
-    own = {int(fold): _promise(rows, run) for fold, rows in normal.groupby("fold")}
+    own = {int(fold): made for fold, rows in normal.groupby("fold") if (made := _promise(rows, run)) is not None}
     folds = here["fold"].where(here["fold"].isin(list(own)), -1)
     if not own or any(made["refused"] for made in own.values()) or not folds.isin(list(own)).all():
         return here

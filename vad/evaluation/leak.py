@@ -65,7 +65,8 @@ def paper(pool: Pool, fit: Fit, per_class: int, rng: np.random.Generator) -> dic
 def clean(pool: Pool, fit: Fit, per_class: int, folds: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Scores of the pool, each clip's by a fit on at most ``per_class`` frames per class of other clips."""
     fold_of = deal_clips(pool.labels, pool.groups, folds)
-    embeddings, scores = pool.embeddings, {}
+    embeddings = pool.embeddings
+    scores: dict[str, np.ndarray] = {}
     for fold in np.unique(fold_of):
         inside = fold_of == fold
         scorer = fit(pool.only(~inside).draw(per_class, rng).clips)
@@ -104,7 +105,7 @@ def _row(estimates: dict[str, float], drawn: dict[str, np.ndarray], confidence: 
     """Estimates and bootstrap values of ``paper`` and ``clean`` -> a row of the leak table."""
     estimates = estimates | {"leak": estimates["paper"] - estimates["clean"]}
     drawn = drawn | {"leak": drawn["paper"] - drawn["clean"]}
-    row = {}
+    row: dict[str, float] = {}
     for name in ("paper", "clean", "leak"):
         low, high = interval(drawn[name], confidence)
         row |= {name: float(estimates[name]), f"{name}_low": low, f"{name}_high": high}

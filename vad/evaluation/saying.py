@@ -100,7 +100,7 @@ def _events(answer: dict) -> str:
 
 
 def _types(types: dict[str, dict]) -> list[str]:
-    by_verdict = {"notices": [], "blind": [], "unsaid": []}
+    by_verdict: dict[str, list[str]] = {"notices": [], "blind": [], "unsaid": []}
     for kind, own in types.items():
         by_verdict[own["verdict"]].append(f"{kind.replace('_', ' ')} ({own['noticed']} of {own['total']})")
     texts = {

@@ -105,7 +105,7 @@ def judged(test: pd.DataFrame, tuned: dict[str, dict], per_scene: bool) -> np.nd
 
 
 def _areas(frames: Frames, resampling: Resampling) -> dict[str, float]:
-    result = {}
+    result: dict[str, float] = {}
     for name in ("roc_auc", "roc_auc_macro", "average_precision"):
         metric = getattr(frames, name)
         low, high = interval(metric(resampling.weights), resampling.confidence)

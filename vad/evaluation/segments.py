@@ -109,9 +109,10 @@ def decide(frames: pd.DataFrame, params: Params, protocol: Protocol) -> tuple[Le
     segments = cut(frames, params)
     thresholds, decided = {}, []
     for fold in sorted(frames["fold"].unique()):
-        permitted = (permitted_rows(rows, fold, protocol) for rows in (frames, segments))
-        limits = _labelled(*permitted, params) or _of_normal_video(frames, segments, params)
-        decided.append(_predict(*(rows[rows["fold"] == fold] for rows in (frames, segments)), limits, protocol))
+        permitted_frames, permitted_segments = (permitted_rows(rows, fold, protocol) for rows in (frames, segments))
+        limits = _labelled(permitted_frames, permitted_segments, params) or _of_normal_video(frames, segments, params)
+        own_frames, own_segments = (rows[rows["fold"] == fold] for rows in (frames, segments))
+        decided.append(_predict(own_frames, own_segments, limits, protocol))
         thresholds[str(fold)] = limits
     tables = (pd.concat(level) for level in zip(*decided, strict=True))
     return Levels(*(table.sort_values(list(table.columns[:2]), ignore_index=True) for table in tables)), thresholds

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import copy, deepcopy
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydantic
@@ -145,9 +146,11 @@ class Backbone:
             for name in outputs:
                 if name not in self.stages and name != "logits":
                     raise UserError(f"the backbone has no layer '{name}'; choose from {', '.join(self.stages)}")
-            graph = _trace(self._net, [self.stages.get(name) for name in outputs], self.stages.get(grad_from))
+            start = None if grad_from is None else self.stages.get(grad_from)
+            graph = _trace(self._net, [self.stages.get(name) for name in outputs], start)
             folding.fold_batch_norm(graph)
-            graph = graph.requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+            graph.requires_grad_(False)
+            graph = graph.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
             if self.device == "cpu" and folding.usable():
                 folding.fuse_activations(graph)
             self._graphs[outputs, grad_from] = graph
@@ -229,7 +232,8 @@ def _timm(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float], S
     else:
         net = timm.create_model(name, pretrained=False)
         _fill(net, _read_weights(params.weights), params.weights, params.name)
-    return net, _timm_stages(net), net.pretrained_cfg["mean"], net.pretrained_cfg["std"]
+    config: Any = net.pretrained_cfg
+    return net, _timm_stages(net), config["mean"], config["std"]
 
 
 def _timm_stages(net: nn.Module) -> dict[str, str]:

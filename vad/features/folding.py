@@ -24,6 +24,8 @@ def fold_batch_norm(graph: fx.GraphModule) -> None:
         conv = modules[node.args[0].target]
         if not isinstance(conv, nn.Conv2d) or len(node.args[0].users) > 1:
             continue
+        assert norm.running_mean is not None  # the network is trained
+        assert norm.running_var is not None
         conv.weight, conv.bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
@@ -51,7 +53,7 @@ def _activation(node: fx.Node, modules: dict[str, nn.Module]) -> tuple[fx.Node, 
     """The node whose output is that of ``node`` after its activation, and oneDNN's name for the activation."""
     while len(node.users) == 1:
         user = next(iter(node.users))
-        module = modules.get(user.target) if user.op == "call_module" else None
+        module = modules.get(str(user.target)) if user.op == "call_module" else None
         if isinstance(module, nn.ReLU6):
             return user, "hardtanh"
         if isinstance(module, nn.ReLU):
@@ -88,7 +90,7 @@ class OneDnnConv(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) -> (B, C', H', W')."""
         conv = self._conv
-        padding, widen = self._padding(x.shape[-2:]) if self._same else (conv.padding, (0, 0))
+        padding, widen = self._padding((x.shape[-2], x.shape[-1])) if self._same else (conv.padding, (0, 0))
         if widen not in self._weights:
             wide = F.pad(conv.weight.detach(), (widen[1], 0, widen[0], 0))
             self._weights[widen] = wide.contiguous(memory_format=torch.channels_last)
@@ -103,7 +105,7 @@ class OneDnnConv(nn.Module):
             total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
             padding.append(total - total // 2)
             widen.append(total % 2)
-        return tuple(padding), tuple(widen)
+        return (padding[0], padding[1]), (widen[0], widen[1])
 
 
 def usable() -> bool:

@@ -91,7 +91,8 @@ def arrays(clips: Sequence[Clip], embedding: np.ndarray) -> dict[str, np.ndarray
 
 def load_embeddings(path: Path | str = EMBEDDINGS) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Clip name -> ((N,) ascending frame numbers, (N, D) float32 unit rows)."""
-    clip, frame, embedding = map(artifacts.load_arrays(path).get, ("clip", "frame", "embedding"))
+    stored = artifacts.load_arrays(path)
+    clip, frame, embedding = (stored[name] for name in ("clip", "frame", "embedding"))
     rows = pd.Series(np.arange(len(clip))).groupby(clip).indices
     return {str(name): (frame[own], embedding[own]) for name, own in rows.items()}
 

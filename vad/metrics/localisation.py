@@ -190,26 +190,29 @@ class GridMasks:
         for clip, rows in test.groupby("clip"):
             masks, frames = store.masks(clip), rows["frame"].to_numpy(np.int64)
             if masks is not None:
-                self._size = self._size or grid(*masks.shape[1:], short_side)
+                self._size = self._size or grid(masks.shape[1], masks.shape[2], short_side)
                 masks = resize_masks(masks, self._size)
             if masks is not None or not rows["label"].any():
                 self._clips[clip] = (frames, masks)
 
     def locate(self, folder: Path) -> list[Located]:
         """The maps in ``folder`` (<clip>.npz with frames, maps) with their truth; empty where either is missing."""
-        located = []
+        located: list[Located] = []
+        if self._size is None:
+            return located
         for clip in self._clips:
             path = folder / f"{clip}.npz"
             if path.exists():
                 saved = artifacts.load_arrays(path)
-                located.append(Located(resize_maps(saved["maps"], self._size), self._truth(clip, saved["frames"])))
+                truth = self._truth(clip, saved["frames"], self._size)
+                located.append(Located(resize_maps(saved["maps"], self._size), truth))
         return located
 
-    def _truth(self, clip: str, wanted: np.ndarray) -> Truth:
+    def _truth(self, clip: str, wanted: np.ndarray, size: tuple[int, int]) -> Truth:
         """The truth of the frames ``wanted``, found once for all detectors that have the same ones."""
         key = (clip, wanted.tobytes())
         if key not in self._truths:
             frames, masks = self._clips[clip]
-            masks = np.zeros((len(frames), *self._size), dtype=bool) if masks is None else masks
+            masks = np.zeros((len(frames), *size), dtype=bool) if masks is None else masks
             self._truths[key] = Truth.of(masks[np.searchsorted(frames, wanted)])
         return self._truths[key]

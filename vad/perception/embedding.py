@@ -1,5 +1,7 @@
 """Each view's vector in the space of an image-text encoder: read from the store, or encoded as it is seen."""
 
+from typing import Any
+
 import numpy as np
 
 from vad.data.frames import Clip
@@ -18,6 +20,7 @@ class Stored:
     def __call__(self, sight: Sight) -> np.ndarray:
         """(B, D) float32 unit rows of the sight's wanted views."""
         rows = np.searchsorted(self._clip.frames, [view.frame for view in sight.wanted])
+        assert self._clip.embeddings is not None, f"{self._clip.name} came without its embeddings"
         return self._clip.embeddings[rows]
 
 
@@ -25,7 +28,7 @@ class Encoded:
     """Embeddings by an encoder; one that looks at whole frames through a classifier shares the classifier's pass."""
 
     def __init__(self, encoder: Encoder, perception: Perception) -> None:
-        self._encoder = encoder
+        self._encoder: Any = encoder  # one with a classifier offers of_logits, too
         classifier = getattr(encoder, "whole_frames", None)
         self._pass = None if classifier is None else Pass.shared(perception, classifier, [LOGITS])
 

@@ -57,7 +57,7 @@ def _pair_flow(before: tuple[int, np.ndarray] | None, after: tuple[int, np.ndarr
     if before is None:
         return None
     if not hasattr(_own, "dis"):
-        _own.dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        _own.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         _own.dis.setFinestScale(1)
         # Variational refinement takes half of the time and was no better on campus-sim: the mean over time smooths.
         _own.dis.setVariationalRefinementIterations(0)

@@ -1,5 +1,7 @@
 """One pass of a backbone for all who look at a camera through it."""
 
+from collections.abc import Sequence
+
 import torch
 
 from vad.features.backbones import Backbone
@@ -17,7 +19,9 @@ class Pass:
         self._gradients_from: str | None = None
 
     @classmethod
-    def shared(cls, perception: Perception, backbone: Backbone, layers: list[str], gradients: bool = False) -> "Pass":
+    def shared(
+        cls, perception: Perception, backbone: Backbone, layers: Sequence[str], gradients: bool = False
+    ) -> "Pass":
         """The camera's own, which will compute ``layers`` too.
 
         Args:

@@ -110,7 +110,7 @@ def save_arrays(path: Path | str, arrays: dict[str, np.ndarray]) -> None:
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """The same into a folder that is itself being written."""
     with open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stubs take an array for allow_pickle
     seals.seal(path)
 
 

@@ -7,7 +7,7 @@ value there is an error, not a silent default.
 
 import re
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import pydantic
 import yaml
@@ -32,6 +32,7 @@ class Section(pydantic.BaseModel):
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _sensible(cls, value: object, info: pydantic.ValidationInfo) -> object:
+        assert info.field_name is not None  # a field's validator, not the section's
         if isinstance(value, bool) and "bool" not in str(cls.model_fields[info.field_name].annotation):
             raise ValueError("should not be true or false")  # Python's True is the 1 of a Literal
         texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
@@ -57,7 +58,13 @@ S = TypeVar("S", bound=Section)
 FLOAT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # in C it takes a tenth of the time
+if TYPE_CHECKING:
+    _SafeLoader = yaml.SafeLoader
+else:
+    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C it takes a tenth of the time
+
+
+class _Loader(_SafeLoader):
     """PyYAML keeps the last of two equal keys; here they are an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:

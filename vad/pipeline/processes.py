@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "tcsh"}
 GRACE = 10.0  # seconds in which an interrupted process may tidy up
@@ -110,9 +111,14 @@ def start_worker(then: Callable[[], None] | None = None) -> None:
         signal.signal(number, signal.SIG_DFL)
     parent = parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     if then is not None:
         then()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def run(command: Sequence[str], **options) -> subprocess.CompletedProcess:

@@ -1,6 +1,8 @@
 """What a run left behind, read for people: metrics, costs. A file that is not there is an empty answer."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,14 +13,14 @@ MODELS = Path("data/models")
 TIMINGS = Path("data/timings")
 
 
-class Known(dict):
+class Known(dict[str, Any]):
     """A JSON object in which what nobody wrote is None: templates print it as a dash."""
 
     def __missing__(self, key: str) -> None:
         return None
 
 
-def known(entries: dict[str, object]) -> dict[str, Known]:
+def known(entries: Mapping[str, object]) -> dict[str, Known]:
     """The objects among ``entries``."""
     return {name: Known(own) for name, own in entries.items() if isinstance(own, dict)}
 

@@ -95,20 +95,24 @@ def rules(pool: Pool, protocol: Protocol, params: Params, seed: int) -> dict[str
     result = {"fusion_mean": dict.fromkeys(folds, mean), "fusion_max": dict.fromkeys(folds, largest)}
     if protocol == "one_class":
         return {"fusion": dict.fromkeys(folds, mean), **result}
-    moved, fitted = {}, {}
+    moved: dict[int, Rule] = {}
+    fitted: dict[int, Rule] = {}
+    fits: list[Callable[[np.ndarray, np.ndarray], Rule]] = [by_merit, partial(logistic, ridge=params.ridge)]
     for fold in folds:
         permitted = pool if protocol == "paper" else pool.take(pool.folds != fold)
         if permitted.one_class:
             moved[fold] = fitted[fold] = mean
             continue
-        fits = [by_merit, partial(logistic, ridge=params.ridge)]
-        start, fitted[fold] = (fit(permitted.x, permitted.labels) for fit in fits)
+        start, end = (fit(permitted.x, permitted.labels) for fit in fits)
+        assert start.weights is not None  # both are means
+        assert end.weights is not None
+        fitted[fold] = end
         if protocol == "paper":
-            judged = [rule.apply(permitted.x) for rule in (start, fitted[fold])]
+            judged = [rule.apply(permitted.x) for rule in (start, end)]
         else:
             judged = [cross_fitted(permitted, fit) for fit in fits]
         certain = confidence(judged[1], judged[0], permitted.labels, permitted.clips, seed)
-        weights = certain * fitted[fold].weights + (1 - certain) * start.weights
+        weights = certain * end.weights + (1 - certain) * start.weights
         moved[fold] = Rule("moved mean", weights, certain)
     return {"fusion": moved, **result, "fusion_logistic": fitted}
 

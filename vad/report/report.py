@@ -131,7 +131,7 @@ class Facts:
         return overview.quality(read_table(self.root / DATA / "input_quality.csv"))
 
     @property
-    def leak(self) -> dict[str, dict]:
+    def leak(self) -> dict[str, Known]:
         """The leak table by method: paper, clean and leak, each with its interval."""
         return known(read_json(self.root / METRICS / "leak.json") or read_json(self.root / DATA / "leak.json"))
 
@@ -222,7 +222,8 @@ class Facts:
     def figures(self, prefix: str) -> dict[str, str]:
         """The pictures whose names start with ``prefix``: rest of the name -> path from the report's folder."""
         found = {path.stem for folder in PICTURES for path in (self.root / folder).glob(f"{prefix}*")}
-        return {name.removeprefix(prefix): self.figure(name) for name in sorted(found)}
+        paths = {name.removeprefix(prefix): self.figure(name) for name in sorted(found)}
+        return {name: path for name, path in paths.items() if path is not None}
 
     @property
     def panels(self) -> dict[str, str]:

@@ -47,6 +47,7 @@ def typeset(source: Path, target: Path, name: str) -> str:
             done = processes.run(command, cwd=source.parent, env={**os.environ, **REPRODUCIBLE}, errors="replace")
             if done.returncode:
                 break
+        assert done is not None  # there is at least one command
         made, log = folder / f"{source.stem}.pdf", _log(folder / f"{source.stem}.log", done)
         if done.returncode or not made.exists():
             raise UserError(f"{source} cannot be typeset with {name}: {first_error(log)}")

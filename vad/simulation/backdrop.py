@@ -79,7 +79,7 @@ def _surfaces(layout: Layout, camera: Camera, scale: int) -> np.ndarray:
     down = -rays[..., 2]
     reach = np.where(down > 1e-3, layout.altitude / np.maximum(down, 1e-3), np.inf)
     near = np.minimum(reach, 400)
-    image = layout.ground(rays[..., 0] * near, rays[..., 1] * near).astype(np.float32)
+    image: np.ndarray = layout.ground(rays[..., 0] * near, rays[..., 1] * near).astype(np.float32)
     haze = np.clip((near - 25) / 160, 0, 0.5)[..., None]
     image = image * (1 - haze) + np.array([206, 196, 186], np.float32) * haze
     up = np.clip(-down * 4, 0, 1)[..., None]

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 SUPERSAMPLE = 2
 _PLAIN = 2.8  # supersampled pixels of radius below which a shape gets no lighter side
@@ -112,7 +113,13 @@ class Shape:
     outward: np.ndarray | None = None
 
 
-def solid(points: object, radii: object, color: Color, bias: float = 0.0, flat: bool = False) -> Shape:
+def shaded(color: Color, share: float) -> Color:
+    """``color`` with its levels times ``share``."""
+    blue, green, red = color
+    return blue * share, green * share, red * share
+
+
+def solid(points: ArrayLike, radii: ArrayLike, color: Color, bias: float = 0.0, flat: bool = False) -> Shape:
     """The hull of balls; one radius serves all points."""
     points = np.asarray(points, dtype=np.float64)
     spread = np.empty(len(points))
@@ -125,7 +132,7 @@ def face(points: np.ndarray, outward: np.ndarray, color: Color, bias: float = 0.
     return Shape(points, np.zeros(len(points)), color, bias, flat=True, outward=outward)
 
 
-def wire(points: object, radius: float, color: Color, bias: float = 0.0) -> Shape:
+def wire(points: ArrayLike, radius: float, color: Color, bias: float = 0.0) -> Shape:
     """A rod of ``radius`` metres through the points."""
     points = np.asarray(points, dtype=np.float64)
     return Shape(points, np.full(len(points), radius), color, bias, True, True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -48,7 +48,7 @@ def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(np.random.SeedSequence(plan.seed))
     actors = ordinary(scene, plan.frames, rng)
     for number, (kind, start) in enumerate(plan.events, start=1):
-        actors += roomy(lambda n=number, k=kind, s=start: EVENTS[k](scene, n, s, plan.frames, rng), actors)
+        actors += roomy(partial(EVENTS[kind], scene, number, start, plan.frames, rng), actors)
     light = _drift(plan.frames, rng)
     noise = _noise(plan.size, rng)
     present = [scene.layout.within(*a.xy.T) & scene.camera.sees(a.xy, 0.16) for a in actors]
@@ -65,7 +65,7 @@ def _draw(scene: Backdrop, actors: list[Actor], frame: int) -> tuple[np.ndarray,
     camera, layout = scene.camera, scene.layout
     sprites = [sprite for actor in actors for sprite in actor.sprites(frame)]
     sprites = [_shaded(sprite, scene) for sprite in sprites if sprite.event >= 0]
-    shadow = np.zeros(scene.shade.shape, np.uint8)
+    shadow: np.ndarray = np.zeros(scene.shade.shape, np.uint8)
     for sprite in sprites:
         cast_shadow(shadow, sprite, camera, layout.light)
     shadow = cv2.multiply(soften(shadow, camera, layout.light), cv2.bitwise_not(scene.shade), scale=1 / 255)
@@ -111,5 +111,5 @@ def _noise(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 def _sense(image: np.ndarray, gain: np.ndarray, noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     h, w = image.shape[:2]
     y, x = rng.integers(0, 62, 2)
-    exposed = cv2.multiply(image, (*gain.tolist(), 0.0))
+    exposed = cv2.multiply(image, (*gain.tolist(), 0.0))  # type: ignore[call-overload]  # the stubs know no scalar
     return cv2.add(exposed, noise[y : y + h, x : x + w], dtype=cv2.CV_8U)

@@ -83,7 +83,7 @@ def _walkers(scene: Backdrop, frames: int, rng: np.random.Generator) -> list[Act
     track = route.track(start, speed)
     person = _person(track, rng)
     if kind == "group":
-        side = [person]
+        side: list[Actor] = [person]
         for k in range(int(rng.integers(1, 3))):
             shifted = _beside(track, (k + 1) * rng.uniform(0.58, 0.72), rng.uniform(-0.35, 0.35))
             side.append(_person(shifted, rng))
@@ -132,7 +132,8 @@ def _sitter(seat: tuple[float, float, float], frames: int, rng: np.random.Genera
 
 
 def _talkers(spot: tuple[float, float], frames: int, rng: np.random.Generator) -> list[Actor]:
-    turn, actors = rng.uniform(0, 2 * np.pi), []
+    turn = rng.uniform(0, 2 * np.pi)
+    actors: list[Actor] = []
     for k in range(int(rng.integers(2, 4))):
         a = turn + k * 2 * np.pi / 3 + (0.5 if k else 0)
         x, y = spot[0] + 0.55 * np.cos(a), spot[1] + 0.55 * np.sin(a)
@@ -149,7 +150,7 @@ def _talkers(spot: tuple[float, float], frames: int, rng: np.random.Generator) -
 
 
 def _pigeons(spot: tuple[float, float], frames: int, rng: np.random.Generator) -> list[Actor]:
-    flock = []
+    flock: list[Actor] = []
     for _ in range(int(rng.integers(2, 5))):
         hop = (rng.random(frames) < 0.06).astype(float)
         speed = np.convolve(hop, np.ones(10), mode="same").clip(0, 1) * 0.5

@@ -51,7 +51,8 @@ def _cyclist(look: Look, pedals: float, place: Placing) -> list[Shape]:
         inner = np.clip((0.245**2 + 0.235**2 - (far / h) ** 2) / (2 * 0.245 * 0.235), -1, 1)
         thighs.append(aim + opening)
         knees.append(float(np.pi - np.arccos(inner)))
-    pose = Pose(thigh=tuple(thighs), knee=tuple(knees), arm=(0.72, 0.72), elbow=(0.35, 0.35), lean=0.3)
+    thigh, knee = (thighs[0], thighs[1]), (knees[0], knees[1])
+    pose = Pose(thigh=thigh, knee=knee, arm=(0.72, 0.72), elbow=(0.35, 0.35), lean=0.3)
     joints = skeleton(look, pose)
     shift = seat - joints["pelvis"]
     return body(look, {name: joint + shift for name, joint in joints.items()}, place)

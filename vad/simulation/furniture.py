@@ -16,8 +16,9 @@ def tree(rng: np.random.Generator, x: float, y: float, clear: float, crown: floa
     """A tree whose trunk is bare up to ``clear`` metres and whose crown has radius ``crown``."""
     lean = rng.normal(0, 0.12, 2)
     top = np.array([x + lean[0], y + lean[1], clear + crown])
+    trunk = np.stack([np.array([x, y, 0.0]), top])
     bark = np.array([58.0, 74.0, 92.0]) * rng.uniform(0.8, 1.1)
-    shapes = [solid([(x, y, 0.0), top], [0.17, 0.09], tuple(bark.tolist()))]
+    shapes = [solid(trunk, [0.17, 0.09], tuple(bark.tolist()))]
     return Sprite(shapes + _leaves(rng, top, (crown, crown, crown * 0.8), int(70 + 40 * crown)), (x, y))
 
 
@@ -28,10 +29,10 @@ def shrub(rng: np.random.Generator, x: float, y: float, radius: float) -> Sprite
 
 def hedge(rng: np.random.Generator, start: tuple, end: tuple, height: float) -> list[Sprite]:
     """Clipped bushes in a row, one sprite per metre so that each has its own place in the painter's order."""
-    start, end = np.asarray(start, float), np.asarray(end, float)
-    count = max(2, int(np.hypot(*(end - start)) / 0.9))
+    first, last = np.asarray(start, float), np.asarray(end, float)
+    count = max(2, int(np.hypot(*(last - first)) / 0.9))
     sprites = []
-    for x, y in np.linspace(start, end, count):
+    for x, y in np.linspace(first, last, count):
         leaves = _leaves(rng, np.array([x, y, height * 0.5]), (0.6, 0.5, height * 0.55), 34)
         sprites.append(Sprite(leaves, (float(x), float(y))))
     return sprites
@@ -68,8 +69,8 @@ def bench(x: float, y: float, heading: float) -> Sprite:
 
 def railing(start: tuple, end: tuple, height: float = 1.05) -> list[Sprite]:
     """Steel railing in panels of two metres."""
-    start, end = np.asarray(start, float), np.asarray(end, float)
-    posts = np.linspace(start, end, max(2, int(np.hypot(*(end - start)) / 2.0) + 1))
+    first, last = np.asarray(start, float), np.asarray(end, float)
+    posts = np.linspace(first, last, max(2, int(np.hypot(*(last - first)) / 2.0) + 1))
     sprites = []
     for a, b in pairwise(posts):
         shapes = [wire([(*a, 0), (*a, height)], 0.035, _STEEL)]

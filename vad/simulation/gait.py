@@ -4,6 +4,7 @@ Angles are radians. Limbs swing in the sagittal plane: 0 hangs straight down, po
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def fight(beat: float) -> Pose:
 def blend(first: Pose, second: Pose, share: float) -> Pose:
     """The pose ``share`` of the way from the first to the second."""
 
-    def mix(a: object, b: object) -> object:
+    def mix(a: Any, b: Any) -> Any:
         if isinstance(a, tuple):
             return tuple(mix(x, y) for x, y in zip(a, b, strict=True))
         return (1 - share) * a + share * b

@@ -3,15 +3,18 @@
 Builders take a :class:`Placing` where the thing moves and give shapes in world metres.
 """
 
-import numpy as np
+from collections.abc import Sequence
 
-from vad.simulation.camera import Color, Shape, face, solid, wire
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vad.simulation.camera import Color, Shape, face, shaded, solid, wire
 from vad.simulation.people import Placing
 
 _TYRE = (34, 34, 36)
 
 
-def box(place: Placing, centre: object, size: object, color: Color, bias: float = 0.0) -> list[Shape]:
+def box(place: Placing, centre: Sequence[float], size: Sequence[float], color: Color, bias: float = 0.0) -> list[Shape]:
     """An upright box, ``size`` = (length, width, height), its top lighter than its sides."""
     cx, cy, cz = centre
     lx, ly, lz = np.asarray(size) / 2
@@ -26,16 +29,21 @@ def box(place: Placing, centre: object, size: object, color: Color, bias: float 
     for tone, corners in faces.items():
         outward = np.sum(corners, axis=0) * (np.ptp(corners, axis=0) == 0)
         points = np.add(corners, (cx, cy, cz))
-        shapes.append(_pane(place, points, outward, tuple(min(c * tone, 250) for c in color), bias))
+        shapes.append(_pane(place, points, outward, _lit(color, tone), bias))
     return shapes
 
 
-def _pane(place: Placing, corners: object, outward: object, color: Color, bias: float) -> Shape:
+def _lit(color: Color, tone: float) -> Color:
+    blue, green, red = color
+    return min(blue * tone, 250), min(green * tone, 250), min(red * tone, 250)
+
+
+def _pane(place: Placing, corners: ArrayLike, outward: ArrayLike, color: Color, bias: float) -> Shape:
     turned = place.world(np.array([outward], float))[0] - (place.x, place.y, place.z)
     return face(place.world(np.array(corners, float)), turned, color, bias)
 
 
-def _circle(centre: object, radius: float, n: int = 17) -> np.ndarray:
+def _circle(centre: ArrayLike, radius: float, n: int = 17) -> np.ndarray:
     a = np.linspace(0, 2 * np.pi, n)
     return np.asarray(centre) + np.column_stack([radius * np.cos(a), 0 * a, radius * np.sin(a)])
 
@@ -86,7 +94,7 @@ def van(place: Placing, color: Color) -> list[Shape]:
     shapes = [s for x in (-1.1, 1.15) for y in (-0.68, 0.68) for s in _wheel(place, x, y, 0.31)]
     shapes += box(place, (0, 0, 0.66), (3.6, 1.5, 0.72), color)
     shapes += box(place, (-0.35, 0, 1.42), (2.9, 1.42, 0.82), color, bias=0.4)
-    glass, stripe = (92, 80, 66), tuple(c * 0.62 for c in color)
+    glass, stripe = (92, 80, 66), shaded(color, 0.62)
     for side in (-1, 1):
         y = 0.72 * side
         pane = [(0.2, y, 1.12), (1.05, y, 1.12), (1.02, y, 1.68), (0.2, y, 1.68)]
@@ -125,8 +133,8 @@ def bag(place: Placing, color: Color, tumble: float = 0.0) -> list[Shape]:
     stripe = np.array([[0.0, y, z] for y in (-0.08, 0.08) for z in (-0.07, 0.07)]) @ turn
     return [
         solid(place.world(corners), 0.09, color),
-        solid(place.world(stripe), 0.085, tuple(c * 0.6 for c in color), 0.02),
-        wire(place.world(strap), 0.018, tuple(c * 0.5 for c in color), 0.05),
+        solid(place.world(stripe), 0.085, shaded(color, 0.6), 0.02),
+        wire(place.world(strap), 0.018, shaded(color, 0.5), 0.05),
     ]
 
 
@@ -141,13 +149,13 @@ def umbrella(place: Placing, hand: np.ndarray, color: Color, spread: float) -> l
         tone = 1.08 if k % 2 else 0.9
         panel = np.stack([top, rim[k], rim[(k + 1) % 8]])
         panel = np.concatenate([panel, [(panel.mean(axis=0) + top) / 2 + (0, 0, 0.05 * spread)]])
-        shapes.append(solid(place.world(panel), 0.01, tuple(min(c * tone, 250) for c in color), 0.5, flat=True))
+        shapes.append(solid(place.world(panel), 0.01, _lit(color, tone), 0.5, flat=True))
     return shapes
 
 
 def dog(place: Placing, phase: float, color: Color) -> list[Shape]:
     """A trotting dog, 0.55 m at the shoulder."""
-    dark = tuple(c * 0.75 for c in color)
+    dark = shaded(color, 0.75)
     shapes = [solid(place.world(np.array([[-0.25, 0, 0.42], [0.25, 0, 0.44]])), [0.1, 0.125], color)]
     shapes.append(solid(place.world(np.array([[0.3, 0, 0.5], [0.42, 0, 0.62]])), [0.08, 0.085], color))
     shapes.append(solid(place.world(np.array([[0.44, 0, 0.6], [0.56, 0, 0.57]])), [0.06, 0.04], dark))

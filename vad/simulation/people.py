@@ -3,12 +3,13 @@
 A body is built in its own frame (x forward, y to its left, z up) and then turned to its heading and set on the ground.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from vad.simulation.camera import Color, Shape
+from vad.simulation.camera import Color, Shape, shaded
 from vad.simulation.gait import STAND, Pose
 
 _SKIN = [(122, 158, 206), (110, 146, 198), (138, 174, 220), (84, 116, 166), (62, 86, 128)]
@@ -43,8 +44,8 @@ class Look:
 def random_look(rng: np.random.Generator) -> Look:
     """A person as met on a campus."""
 
-    def pick(palette: list[Color]) -> Color:
-        color = np.asarray(palette[rng.integers(len(palette))]) * rng.uniform(0.85, 1.12)
+    def pick(palette: Sequence[Color]) -> Color:
+        color = np.asarray(palette[int(rng.integers(len(palette)))]) * rng.uniform(0.85, 1.12)
         return tuple(np.clip(color, 5, 240).tolist())
 
     woman = rng.random() < 0.5
@@ -187,15 +188,15 @@ def _ball(
 
 
 def _limbs(look: Look) -> list[tuple[list[Ball], Color, float]]:
-    shapes = []
+    shapes: list[tuple[list[Ball], Color, float]] = []
     for side, shade in (("l", 1.0), ("r", 0.88)):
-        cloth, skin, top = (tuple(c * shade for c in color) for color in (look.legs, look.skin, look.top))
+        cloth, skin, top = (shaded(color, shade) for color in (look.legs, look.skin, look.top))
         knee, ankle, elbow, hand = (f"{name}_{side}" for name in ("knee", "ankle", "elbow", "hand"))
         shapes += [
             ([_ball(f"hip_{side}", 0.088 * look.build), _ball(knee, 0.062)], cloth, 0.0),
             ([_ball(knee, 0.058), _ball(ankle, 0.042)], cloth if look.bottom == "trousers" else skin, 0.0),
             ([_ball(ankle, 0.048, (0.0, 0.0, -0.02)), _ball(f"toe_{side}", 0.036)], look.shoes, 0.0),
-            ([_ball(f"shoulder_{side}", 0.056), _ball(elbow, 0.046)], tuple(c * 0.94 for c in top), 0.0),
+            ([_ball(f"shoulder_{side}", 0.056), _ball(elbow, 0.046)], shaded(top, 0.94), 0.0),
             ([_ball(elbow, 0.043), _ball(hand, 0.034)], top if look.sleeves == "long" else skin, 0.0),
             ([_ball(hand, 0.043)], skin, 0.0),
         ]

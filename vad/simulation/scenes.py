@@ -80,7 +80,7 @@ def avenue(rng: np.random.Generator) -> Layout:
     """A red brick path between trees and lawns, benches at its edge, seen low and along it, in dappled light."""
     tex = Textures(rng)
 
-    def centre(y: np.ndarray) -> np.ndarray:
+    def centre(y: np.ndarray | float) -> np.ndarray | float:
         return -1.1 + 0.11 * (y - 7)
 
     def on_path(x: np.ndarray, y: np.ndarray) -> np.ndarray:

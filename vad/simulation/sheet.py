@@ -71,6 +71,7 @@ def _abnormal(root: Path, events: pd.DataFrame, kind: str) -> np.ndarray:
             best = max(best, (alone, clear, int(np.count_nonzero(mask)), row.clip, frame))
     *_, clip, frame = best
     image = cv2.imread(str(testing / "frames" / clip / f"{frame:03d}.jpg"))
+    assert image is not None  # the data set has just been rendered
     mask = np.load(testing / "test_pixel_mask" / f"{clip}.npy", mmap_mode="r")[frame]
     outlines, _ = cv2.findContours(
         cv2.dilate(mask, np.ones((5, 5), np.uint8)), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE

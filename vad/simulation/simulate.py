@@ -69,7 +69,7 @@ def simulate(root: Path | str, params: Params, seed: int, workers: int) -> int:
         table.sort_values(["clip", "first_frame", "type"]).to_csv(folder / "events.csv", index=False)
         if weak:
             pd.DataFrame(labels, columns=["clip", "label"]).to_csv(folder / "weak_labels.csv", index=False)
-    return params.frames * len(plans) + sum(len(item.drawn) for item in weak)
+    return params.frames * len(plans) + sum(len(item.drawn or ()) for item in weak)
 
 
 def plan(params: Params, seed: int) -> list[Plan]:
@@ -78,7 +78,8 @@ def plan(params: Params, seed: int) -> list[Plan]:
     Event types take turns, so that any 8 consecutive test clips have them all and each meets more than one scene.
     """
     kinds, size = list(EVENTS), (params.width, params.height)
-    plans, numbers = [], {}
+    plans: list[Plan] = []
+    numbers: dict[tuple[str, int], int] = {}
     for split, count in (("train", params.train_clips), ("test", params.test_clips)):
         for index in range(count):
             scene = index % params.scenes

@@ -18,7 +18,7 @@ def transcoded(images: Iterator[np.ndarray], size: tuple[int, int]) -> Iterator[
     buffer = io.BytesIO()
     encode(buffer, images, size)
     buffer.seek(0)
-    with av.open(buffer) as container:
+    with av.open(buffer, "r") as container:
         for frame in container.decode(video=0):
             _, jpeg = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             yield jpeg.tobytes()

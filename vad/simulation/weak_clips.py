@@ -8,6 +8,7 @@ the rest of a clip is never rendered. People, events and light come from random 
 part changes.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,10 @@ def plan(params, seed: int) -> list[Plan]:
 
 def write(item: Plan, folder: Path) -> tuple[str, int]:
     """Render one clip below ``folder`` and return its row of the labels."""
+    assert item.drawn is not None, "a weak clip is drawn in part"
     seen = []
 
-    def images():
+    def images() -> Iterator[np.ndarray]:
         for image, owner in render(item):
             seen.append(owner.any())
             yield image

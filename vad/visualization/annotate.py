@@ -157,8 +157,10 @@ def timeline(story: Story, fps: float, params: Params) -> np.ndarray:
     if len(values) > 1:
         draw.line([at(place, value) for place, value in enumerate(values)], fill=LINE, width=2 * ink, joint="curve")
     for place in peaks(values, rows["frame"].to_numpy(), level, params.peak_distance * fps):
-        x, y = at(place, values[place])
-        draw.polygon([(x - 4 * ink, y - 8 * ink), (x + 4 * ink, y - 8 * ink), (x, y - 2 * ink)], fill=ALARM)
+        left, top = at(place, values[place])
+        draw.polygon(
+            [(left - 4 * ink, top - 8 * ink), (left + 4 * ink, top - 8 * ink), (left, top - 2 * ink)], fill=ALARM
+        )
     return np.array(image.resize((width, STRIP), Image.Resampling.BOX))
 
 

@@ -59,7 +59,7 @@ def draw(
     maps = [
         _maps(image, clip.scene, state, params, backbone) for image, (clip, _, _) in zip(images, shown, strict=True)
     ]
-    looks = span([np.stack(own[:2]) for own in maps], (0, 0.999))  # one scale for both rows
+    looks = span([own[:2] for own in maps], (0, 0.999))  # one scale for both rows
     unlike = span([own[2:] for own in maps], (0, 0.999))
     gap, count = 0.06, len(COLUMNS)
     ratio = max(image.shape[0] / image.shape[1] for image in images)

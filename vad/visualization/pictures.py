@@ -1,6 +1,7 @@
 """Figures over all test frames: score distributions, ROC and precision-recall per detector, AUC by event type."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,13 +39,13 @@ def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
     figure, axes = grid(len(names), 5, (0, 0.6), (0.15, 0.28), (0.1, 0.1, 0.45, 0.4), sharex=True)
     low, high = np.quantile(table["shown"], [0.002, 0.995])
     low, high = min(low, -1.3) - 0.2, max(high, 1.3) + 0.2
-    places, bins = np.linspace(low, high, 160), np.linspace(low, high, BINS + 1)
+    places, bins = np.linspace(low, high, 160), np.linspace(low, high, BINS + 1).tolist()
     for axis, name in zip(axes, names, strict=True):
         rows = table[table["detector"] == name]
         for label, colour in ((0, NORMAL), (1, ABNORMAL)):
             values = rows.loc[rows["label"] == label, "shown"].to_numpy()
             # One outline: a patch per bin takes ten times as long to draw.
-            style = {"histtype": "stepfilled", "color": colour, "alpha": 0.3}
+            style: dict[str, Any] = {"histtype": "stepfilled", "color": colour, "alpha": 0.3}
             axis.hist(np.clip(values, low, high), bins, density=len(values) > 0, **style)
             axis.plot(places, _density(values, places), color=colour, label=("normal", "abnormal")[label])
         if np.isfinite(level := rows["level"].median()) and level < high:
@@ -121,7 +122,7 @@ def events(metrics: dict[str, dict], path: Path, dpi: int) -> bool:
     )
     axis.imshow(values, cmap="cividis", vmin=0.4, vmax=1, aspect="auto")
     for row, column in np.ndindex(values.shape):
-        _cell(axis, column, row, values[row, column])
+        _cell(axis, column, row, float(values[row, column]))
     axis.set_xticks(range(len(types)), [kind.replace("_", " ") for kind in types], rotation=20, ha="left")
     axis.xaxis.tick_top()
     axis.set_yticks(range(len(names)), [title(name) for name in names])

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 from unittest.mock import patch
 
 import matplotlib
@@ -15,6 +16,8 @@ from PIL import Image
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -79,7 +82,7 @@ def grid(
     cell: tuple[float, float],
     gap: tuple[float, float],
     margin: tuple[float, float, float, float],
-    **options: object,
+    **options: Any,
 ) -> tuple[Figure, list[plt.Axes]]:
     """A figure as wide as the text with ``count`` axes in rows of ``columns``, placed by inches.
 
@@ -113,11 +116,11 @@ def grid(
 
 def legend(figure: Figure, axes: Sequence[plt.Axes]) -> None:
     """One legend for all ``axes``, above them to the right, each label once."""
-    handles: dict[str, object] = {}
+    handles: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="upper right", ncols=len(handles))
+    figure.legend(list(handles.values()), list(handles), loc="upper right", ncols=len(handles))
 
 
 def save(figure: Figure, path: Path, dpi: int, vector: bool = False) -> None:
@@ -125,7 +128,7 @@ def save(figure: Figure, path: Path, dpi: int, vector: bool = False) -> None:
     figure.set_dpi(dpi)
     figure.canvas.draw()
     # Without matplotlib's alpha channel, which TeX would have to split off.
-    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    picture = Image.fromarray(np.asarray(cast(FigureCanvasAgg, figure.canvas).buffer_rgba())[..., :3])
     picture.save(path.with_name(f"{path.name}.png"), dpi=(dpi, dpi))
     if vector:
         nothing = dict.fromkeys(["CreationDate", "ModDate", "Producer", "Creator"])

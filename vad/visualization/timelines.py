@@ -61,7 +61,7 @@ def _line(axis: Axes, rows: pd.DataFrame, fps: float, name: str, colour: str, di
     step = (seconds[-1] - seconds[0]) / max(1, len(seconds) - 1)
     first = distance is not None
     axis.plot(seconds, values, color=colour, linewidth=1.1 if first else 0.7, alpha=1 if first else 0.7, label=name)
-    if not first:
+    if distance is None:
         return
     for start, end in stretches(rows["label"].to_numpy()):
         axis.axvspan(seconds[start], seconds[end - 1] + step, color=SHADE, linewidth=0, label="abnormal")

@@ -19,7 +19,7 @@ import torch
 
 from vad.data.frames import Clip
 from vad.detectors.stae.errors import Errors, energy, floors, unexplained
-from vad.detectors.stae.network import SIZE, WINDOW, Network
+from vad.detectors.stae.network import SIZE, WINDOW, Network, placed
 from vad.detectors.stae.training import Training, key
 from vad.detectors.stae.windows import SPAN, Film, Windows, film, films
 from vad.pipeline import stage
@@ -84,7 +84,7 @@ class Detector:
 
     def __init__(self, state: dict[str, np.ndarray], params: Params) -> None:
         self.params, self.device = params, stage.device()
-        self.network = Network(params.widths).to(self.device, memory_format=torch.channels_last_3d).eval()
+        self.network = placed(Network(params.widths), self.device).eval()
         weights = {name: torch.from_numpy(np.array(array)) for name, array in _of(state, "net.").items()}
         self.network.load_state_dict(weights)
         self.errors = Errors(self.network, self.device, params.score_stride, params.batch)

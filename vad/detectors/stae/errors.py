@@ -73,8 +73,8 @@ class Errors:
         """For each start, (2, 16, 32, 32) squared errors per cell of the reconstruction and of the prediction."""
         for at in range(0, len(starts), self.batch):
             rows = starts[at : at + self.batch, None] + np.arange(SPAN)
-            windows = seen.moving(rows.ravel()).reshape(len(rows), 2, WINDOW, SIZE, SIZE)
-            windows = torch.from_numpy(windows).to(self.device)
+            pixels = seen.moving(rows.ravel()).reshape(len(rows), 2, WINDOW, SIZE, SIZE)
+            windows = torch.from_numpy(pixels).to(self.device)
             past = windows[:, :1].contiguous(memory_format=torch.channels_last_3d)
             with mixed(self.device):
                 given = torch.cat(self.network(past), dim=1)  # (B, 2, 16, 128, 128)

@@ -35,6 +35,11 @@ class Network(nn.Module):
         return self.reconstruct(code), self.predict(code)
 
 
+def placed(network: Network, device: str) -> Network:
+    """On ``device``, channels last."""
+    return network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # stubs lack it
+
+
 def _down(inputs: int, outputs: int, time: int = 2) -> nn.Sequential:
     convolution = nn.Conv3d(inputs, outputs, 3, stride=(time, 2, 2), padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm3d(outputs), nn.LeakyReLU(0.2, inplace=True))

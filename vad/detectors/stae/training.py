@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from vad.detectors.stae.network import Network, half_type, loss, mixed
+from vad.detectors.stae.network import Network, half_type, loss, mixed, placed
 from vad.detectors.stae.windows import Windows
 from vad.pipeline import artifacts, stage
 
@@ -41,7 +41,7 @@ class Training:
         self.params, self.seed, self.checkpoint = params, seed, checkpoint
         self.device = stage.device()
         torch.manual_seed(seed)
-        self.network = Network(params.widths).to(self.device, memory_format=torch.channels_last_3d)
+        self.network = placed(Network(params.widths), self.device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=params.learning_rate)
         self.scaler = torch.amp.GradScaler(enabled=half_type(self.device) is torch.float16)
         self.average = copy.deepcopy(self.network)

@@ -144,7 +144,7 @@ def _augmented(window: np.ndarray, random: np.random.Generator, blur: float, til
     sigma, angle = random.uniform(0, blur), random.uniform(-tilt, tilt)
     height, width = window.shape[1:]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
-    pictures = window[:: random.choice([-1, 1])]
+    pictures: np.ndarray | list[np.ndarray] = window[:: random.choice([-1, 1])]
     if sigma > 0.3:  # a narrower Gaussian changes nothing
         pictures = [cv2.GaussianBlur(picture, (0, 0), sigma) for picture in pictures]
     if abs(angle) > 0.1:
