@@ -121,6 +121,7 @@ class FittedBundle:
                 f"{camera.name}: the bundle does not know the scene '{camera.scene}' (it has "
                 f"{', '.join(self.scenes) or 'none'}): name one of these, or give a sample of the camera's normal video"
             )
+        assert self.settings.objects is not None  # only objects are judged by a scene
         images = [_brought(image, camera.size) for image in sample]
         return samples.learn(camera, images, self.settings.objects.height)
 

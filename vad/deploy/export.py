@@ -100,10 +100,11 @@ def save_networks(made: FittedBundle) -> list[Network]:
     scorer = made.open(Camera("export", scene, 25.0, size))
     seen = [(one.backbone, *one.graph) for one in scorer.perception.components() if isinstance(one, Pass) and one.graph]
     seen += [one.network for one in made.fitted.values() if getattr(one, "network", None)]
-    networks = []
+    networks: list[Network] = []
     for backbone, names, side in seen:
         file = f"network{len(networks)}.onnx"
         backbone.export(names, side, made.folder / file)
+        assert backbone.params is not None  # the bundle loaded it by them
         networks.append(Network(file=file, outputs=names, side=side, backbone=backbone.params))
     return networks
 
@@ -169,7 +170,7 @@ class Decision:
     @cached_property
     def weights(self) -> dict[str, float]:
         """Detector -> weight in the bundle's fusion: the mean over folds."""
-        mean = np.mean([rule.weights for rule in self._rules.values()], axis=0)
+        mean = np.mean([rule.weights for rule in self._rules.values() if rule.weights is not None], axis=0)
         return {name: float(weight) for name, weight in zip(self._panel.detectors, mean, strict=True)}
 
     @cached_property

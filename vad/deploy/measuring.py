@@ -6,6 +6,7 @@ rounds the best one counts, and engines take turns, so that other load on the ma
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
@@ -31,8 +32,8 @@ def figures(bundle: FittedBundle, clip: Clip, most: int) -> list[Figure]:
     camera = Camera("benchmark", clip.scene, FPS, SIZE)
     every = tuple(bundle.detectors)
     sets = dict.fromkeys([*(names for names in BARS if set(names) <= set(every)), every])
-    taken = {names: durations(lambda names=names: opened(bundle, camera, names), images) for names in sets}
-    rows = [row for names, own in taken.items() for row in _throughput(names, *own, names == every)]
+    taken = {names: durations(partial(opened, bundle, camera, names), images) for names in sets}
+    rows = [row for names, (wall, cpu) in taken.items() for row in _throughput(names, wall, cpu, names == every)]
     rows += _latencies(taken[every][0], opened(bundle, camera, every))
     return [*rows, *_engines(bundle), *_one_pass(bundle, camera, images)]
 
@@ -83,10 +84,13 @@ def _engines(bundle: FittedBundle) -> list[Figure]:
     backbone = backbones.common(network.backbone)
     x = torch.zeros(1, 3, network.side, network.side)
     plain = backbone.network.eval()
-    work = {"PyTorch, eager": lambda: plain(x), "PyTorch, folded": lambda: backbone.outputs(x, network.outputs)}
+    work: dict[str, Callable[[], object]] = {
+        "PyTorch, eager": lambda: plain(x),
+        "PyTorch, folded": lambda: backbone.outputs(x, network.outputs),
+    }
     for engine in engines.ENGINES[1:]:
         run = engines.load(bundle.folder / network.file, engine)
-        work[engine] = lambda run=run: run({"x": x.numpy()})
+        work[engine] = partial(run, {"x": x.numpy()})
     best = dict.fromkeys(work, np.inf)
     with torch.inference_mode():
         for _ in range(ROUNDS * 10):
@@ -95,7 +99,7 @@ def _engines(bundle: FittedBundle) -> list[Figure]:
                 own()
                 best[name] = min(best[name], time.perf_counter() - started)
     eager = best["PyTorch, eager"]
-    bars = dict.fromkeys(engines.ENGINES, Bar(">=", 1.5, "ratio"))
+    bars: dict[str, Bar] = dict.fromkeys(engines.ENGINES, Bar(">=", 1.5, "ratio"))
     return [
         Figure(f"network by {name}", own * 1000, "ms", eager / own, bars.get(name), "one frame; ratio to eager")
         for name, own in best.items()
@@ -108,7 +112,7 @@ def _one_pass(bundle: FittedBundle, camera: Camera, images: Sequence[np.ndarray]
     if not set(TOGETHER) <= set(bundle.detectors):
         return [absent(name, f"the bundle lacks {', '.join(n for n in TOGETHER if n not in bundle.detectors)}")]
     part = images[: WARM + 20]
-    alone = {n: durations(lambda n=n: opened(bundle, camera, [n]), part)[1].mean(axis=1).min() for n in TOGETHER}
+    alone = {n: durations(partial(opened, bundle, camera, [n]), part)[1].mean(axis=1).min() for n in TOGETHER}
     together = durations(lambda: opened(bundle, camera, TOGETHER), part)[1].mean(axis=1).min()
     dearest = max(alone, key=lambda n: alone[n])
     remark = f"of CPU time a frame; ratio to {dearest} alone"

@@ -6,6 +6,7 @@ within 1e-4 (a test compares).
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import nn
 from vad.pipeline import stage
 from vad.pipeline.errors import UserError
 
-ENGINES = ("torch", "onnxruntime", "openvino")
+ENGINES: tuple[Literal["torch", "onnxruntime", "openvino"], ...] = ("torch", "onnxruntime", "openvino")
 OPSET = 18
 Runner = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 

@@ -114,6 +114,6 @@ def by_fold(rows: pd.DataFrame, column: str) -> np.ndarray:
     return result
 
 
-def surprise(calibrated: np.ndarray) -> np.ndarray:
+def surprise(calibrated: np.ndarray | float) -> np.ndarray:
     """-ln(1 - calibrated), >= 0: the negative log p-value of a frame under normality; on this scale scores add up."""
     return -np.log1p(-np.asarray(calibrated, dtype=np.float64))

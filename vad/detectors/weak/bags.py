@@ -13,8 +13,15 @@ from vad.detectors.weak.sampling import even
 class Features(Protocol):
     """One video's snippet features."""
 
-    name: str
-    crops: int  # views of each snippet, 1 or as many as the file holds
+    @property
+    def name(self) -> str:
+        """The video's."""
+        ...
+
+    @property
+    def crops(self) -> int:
+        """Views of each snippet, 1 or as many as the file holds."""
+        ...
 
     def read(self, crop: int) -> np.ndarray:
         """(T, D) float32 features of one view."""

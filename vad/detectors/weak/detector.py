@@ -103,7 +103,7 @@ class Detector:
     def __init__(self, state: dict[str, np.ndarray], params: Params) -> None:
         self._state = state
 
-    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """Evidence that each frame is abnormal.
 
         Returns:

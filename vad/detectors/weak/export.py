@@ -29,6 +29,7 @@ def to_onnx(network: Network, loss: str, path: Path) -> None:
             Scorer(network.eval(), loss).eval(), example, dynamo=True, verbose=False,
             dynamic_shapes=({0: length},), input_names=["features"], output_names=["scores"],
         )  # fmt: skip
+    assert graph is not None  # it is what dynamo gives
     graph.save(str(path))
 
 

@@ -51,7 +51,7 @@ def triplets(
     normal = unusual[~abnormal].masked_fill(~valid[~abnormal], -1).flatten()
     hardest = normal.topk(min(count, int(valid[~abnormal].sum()))).indices
     total = unusual.new_zeros(())
-    for norm, layer in zip(network.norms, layers, strict=True):
+    for norm, layer in zip(network.normalisations, layers, strict=True):
         far = norm.distance(layer[abnormal][chosen])  # (count,)
         near = norm.distance(layer[~abnormal].flatten(0, 1)[hardest])
         total = total + (params.margin + near.mean() - far).relu().mean()

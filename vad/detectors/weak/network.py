@@ -9,6 +9,7 @@ scores the same however it is padded.
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ HEADS = 4
 
 class MaskedBatchNorm(nn.Module):
     """Batch normalisation over the valid snippets of (B, T, C) alone; ``mean`` and ``variance`` are running."""
+
+    mean: Tensor
+    variance: Tensor
 
     def __init__(self, channels: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
@@ -72,6 +76,9 @@ class Network(nn.Module):
         dim: of a snippet's features. width: of the hidden layers, a multiple of 8. reach: of the attention, snippets.
     """
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(self, dim: int, width: int, reach: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(dim))
@@ -101,9 +108,15 @@ class Network(nn.Module):
         seen = [layer(along).relu().transpose(1, 2) for layer in self.pyramid]
         x = x + self.mix(torch.cat([x, *seen, self.attention(x, valid)], dim=2)).relu()
         one = self.first(self.dropout(x))
-        two = self.second(self.norms[0](one, valid).relu())
-        logits = self.classify(self.norms[1](two, valid).relu())[:, :, 0]
-        return logits, self.norms[0].distance(one) + self.norms[1].distance(two), (one, two)
+        first, second = self.normalisations
+        two = self.second(first(one, valid).relu())
+        logits = self.classify(second(two, valid).relu())[:, :, 0]
+        return logits, first.distance(one) + second.distance(two), (one, two)
+
+    @property
+    def normalisations(self) -> tuple[MaskedBatchNorm, MaskedBatchNorm]:
+        """Those of both layers, by which distances are measured."""
+        return cast(MaskedBatchNorm, self.norms[0]), cast(MaskedBatchNorm, self.norms[1])
 
 
 class Scorer(nn.Module):

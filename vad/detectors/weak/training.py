@@ -104,7 +104,8 @@ class Training:
         labels = torch.from_numpy(self.bags.labels[rows])
         self.network.train()
         self.optimizer.zero_grad()
-        value = loss(self.network, *(one.to(self.device) for one in (features, valid, labels)), params)
+        features, valid, labels = (one.to(self.device) for one in (features, valid, labels))
+        value = loss(self.network, features, valid, labels, params)
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
@@ -170,8 +171,8 @@ def split(labels: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
         if len(own) < 2:
             raise UserError(f"weak: {len(own)} {kind} training videos; at least 2 with label {label} are needed")
         held.append(own[min(every, len(own)) - 1 :: every])
-    held = np.sort(np.concatenate(held))
-    return np.setdiff1d(np.arange(len(labels)), held), held
+    out = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), out), out
 
 
 def drawn(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
