@@ -87,7 +87,7 @@ def measure(clips: Clips, settings: weak.Params, seed: int) -> dict[str, float]:
     for name, truth in clips.lists.test.items():
         clip = clips.clip(name, "test", 0)
         last = int(clip.frames[-1]) + 1 if len(clip.frames) else 1
-        own = truth.frames(len(np.load(truth.labels)) if truth.labels is not None else last)
+        own = truth.frames(len(np.load(truth.labels)) if truth.labels is not None else truth.length or last)
         labels.append(own)
         scores.append(smoothed(clip, detector, len(own)))
     groups = np.repeat(np.arange(len(labels)), [len(own) for own in labels])

@@ -50,6 +50,7 @@ def test_shanghaitech_s_weak_split(tmp_path):
     assert lists.train == {"01_0014": 1, "01_002": 0}
     assert lists.test["01_0015"].frames(3).tolist() == [0, 1, 1]
     assert lists.test["01_001"].frames(2).tolist() == [0, 0]
+    assert [lists.test[clip].length for clip in ("01_001", "01_0015")] == [764, None]
 
 
 def test_ubnormal_s_lists(tmp_path):

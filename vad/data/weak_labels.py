@@ -26,11 +26,15 @@ CLASS_OF_XD = re.compile(r"_label_([A-Z0-9]+(?:-[A-Z0-9]+)*)$")
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a test video: abnormal intervals (inclusive frames), or an array of 0/1 per frame; its class."""
+    """What is known of a test video: abnormal intervals (inclusive frames), or an array of 0/1 per frame; its class.
+
+    ``length`` in frames, where a list says it.
+    """
 
     intervals: tuple[tuple[int, int], ...] = ()
     labels: Path | None = None
     kind: str | None = None
+    length: int | None = None
 
     def frames(self, count: int) -> np.ndarray:
         """(count,) uint8, 1 where abnormal; an interval's part past the video's end is left out."""
@@ -145,11 +149,11 @@ def _shanghaitech(root: Path, names: list[str]) -> Lists:
     train = {clip: int(label) for clip, label, *_ in _rows(root / "SH_Train_new.txt", 2)}
     masks = [folder for folder in (root, root.parent) for folder in [folder / "testing/test_frame_mask"]]
     test = {}
-    for clip, label, *_ in _rows(root / "SH_Test_NEW.txt", 2):
+    for clip, label, *length in _rows(root / "SH_Test_NEW.txt", 2):
         mask = next((path for folder in masks if (path := folder / f"{clip}.npy").exists()), None)
         if label == "1" and mask is None:
             raise UserError(f"{root}: abnormal test clip {clip} has no frame labels: {masks[0] / clip}.npy is missing")
-        test[clip] = Truth(labels=mask)
+        test[clip] = Truth(labels=mask, length=int(length[0]) if length and length[0].isdecimal() else None)
     return Lists("shanghaitech", train, test)
 
 

@@ -58,11 +58,6 @@ def switches() -> dict[str, bool]:
     return switched
 
 
-def switched_on(name: str) -> bool:
-    """Whether params.yaml has detector ``name`` run; one that the file does not name does not."""
-    return switches().get(declared(name).name, False)
-
-
 def reading(source: str) -> list[str]:
     """The detectors that are switched on and read ``source``: what nobody reads need not be made."""
     return [name for name, runs in switches().items() if runs and source in declared(name).reads]

@@ -1,8 +1,9 @@
 """The answer to the title: which detector to trust, at which threshold, what to expect of it and what it will miss.
 
-Everything is as a live camera has it: causal scores, the threshold of the false-alarm budget, alarms that start in or
-just before an event. Counts come with exact intervals. Whether a kind of event is noticed is said where the interval
-of its share lies above or below one half; else the number of events is too small to say.
+Everything is on causal scores (smoothed by the past alone; docs/results.md has which detectors' scores look ahead
+themselves), at the threshold of the false-alarm budget, with alarms that start in or just before an event. Counts come
+with exact intervals. Whether a kind of event is noticed is said where the interval of its share lies above or below one
+half; else the number of events is too small to say.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,8 @@
 Headline metrics use ``calibrated`` (of the smoothed score): folds of a labelled detector have scales of their own,
 and only calibrated scores may be pooled; within a fold calibration is strictly monotone, so a detector with one fold
 has the AUC of its smoothed scores. Raw and causal scores are calibrated in the same way before they are pooled. What
-an operator asks (delay, events, alarms per hour) is taken from the causal scores, as a live camera has no future.
+an operator asks (delay, events, alarms per hour) is taken from the causal scores, smoothed by the past alone. How far
+the scores themselves look ahead is their detector's affair (docs/results.md).
 """
 
 from dataclasses import dataclass

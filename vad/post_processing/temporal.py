@@ -58,7 +58,7 @@ def smooth(scores: np.ndarray, frames: np.ndarray, fps: float, params: Params) -
 
 
 def causal(scores: np.ndarray, frames: np.ndarray, fps: float, params: Params) -> np.ndarray:
-    """One clip's scores, smoothed with a window that ends at each frame: what a live stream can have.
+    """One clip's scores, smoothed with a window that ends at each frame; the scores themselves may look ahead.
 
     The window is the right half of a Gaussian of ``sigma_seconds`` or an exponential of that time constant; the method
     ``none`` leaves causal scores raw too. Arguments and result as in :func:`smooth`.
