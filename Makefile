@@ -4,7 +4,7 @@
 # make app    the results in a browser: http://localhost:8501
 # make verify every output against its checksum     make mend   deletes what is damaged
 # make faults a small run whose stages are killed and whose files are damaged
-.PHONY: demo test lint docs lock benchmark app verify mend faults setup tex clean
+.PHONY: demo test lint docs lock package benchmark app verify mend faults setup tex clean
 PYTHON ?= python3
 BIN := .venv/bin
 # The stages run as 'python -m stages.<name>': the environment's python must come first.
@@ -78,3 +78,14 @@ lock: setup
 		--constraint requirements.txt --output-file .lock.txt
 	@{ echo "# Compiled from pyproject.toml by 'make lock': the same versions give the same bytes. Python 3.11 or newer."; \
 	grep -vE '^(nvidia-|triton|cuda-)' .lock.txt; } > requirements.txt && rm .lock.txt
+
+# The package in a clean environment of its own, away from this folder: scores a video with the bundle that was made.
+package: setup
+	rm -rf .package && $(PYTHON) -m venv .package
+	grep -E '^[a-zA-Z0-9_.-]+==' requirements.txt > .package/constraints.txt
+	.package/bin/pip install --quiet --disable-pip-version-check --constraint .package/constraints.txt '.[serve]'
+	! .package/bin/python -c 'import dvc' 2>/dev/null
+	! .package/bin/python -c 'import streamlit' 2>/dev/null
+	cd .package && bin/vad score ../data/campus-sim/training/videos/01_001.avi --bundle ../data/bundle --scene 01 --out scores --print none
+	test "$$(wc -l < .package/scores/scores.csv)" -gt 100
+	rm -rf .package

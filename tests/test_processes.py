@@ -47,7 +47,14 @@ def started(tmp_path, monkeypatch):
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
         environment |= {"DVC_STAGE": "toy"} if dvc else {}
         command = ["sh", "-c", f"{sys.executable} toy.py; exit $?"]  # a shell that stays
-        shell = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        shell = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        )
         assert shell.stdout.readline() == "writing\n"
         return shell, psutil.Process(shell.pid).children(recursive=True)
 
