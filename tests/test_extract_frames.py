@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1]
 
 def run_stage(folder: Path) -> subprocess.CompletedProcess:
     sections = {
-        "data": {"root": "raw", "layout": "auto", "fps": None},
+        "data": {"root": "raw", "layout": "auto", "fps": None, "size": None},
         "extract_frames": {"short_side": 240, "stride": 1, "jpeg_quality": 95, "turn_back": True},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
