@@ -200,6 +200,21 @@ def test_a_run_without_labels_says_so_and_gives_no_dash_for_a_figure(runs, tmp_p
     assert not re.search(r"\bnan\b", text.lower())
 
 
+@pytest.mark.skipif(typeset.engine() in (None, "tectonic"), reason="no latexmk or pdflatex here")
+def test_long_names_of_what_to_review_stay_on_the_page(runs, tmp_path, monkeypatch) -> None:
+    shutil.copytree(runs["lone"], tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    answer = artifacts.load_json("data/answer.json")
+    clip, scene = "north_entrance_loading_dock_2026-11-24T22-30-00_part1", "front_gate_of_the_main_building"
+    agree = [name for name in example_run.DETECTORS if name != "padim"]
+    moment = {"clip": clip, "scene": scene, "frame": 9, "second": 7204.1, "score": 1 - 1e-7, "agree": agree}
+    artifacts.save_json("data/answer.json", answer | {"labels": False, "types": {}, "review": [moment]}, digits=None)
+    render_report.main()
+    assert "tab:review" in Path("report/report.tex").read_text()
+    log = typeset.typeset(Path("report/report.tex"), tmp_path / "a.pdf", typeset.engine())
+    assert typeset.overfull(log, points=5) == []
+
+
 def test_hostile_names_of_videos_stay_names(runs, tmp_path, monkeypatch) -> None:
     shutil.copytree(runs["lone"], tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
