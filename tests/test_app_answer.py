@@ -12,13 +12,13 @@ testing = pytest.importorskip("streamlit.testing.v1", reason="streamlit is not i
 PAGE = Path(__file__).parents[1] / "app" / "views" / "compare.py"
 
 
-@pytest.mark.parametrize("answered", [True, False])
 @pytest.fixture(autouse=True)
 def _main_stays(monkeypatch):
     """A page runs as ``__main__``, and what other tests spawn afterwards would begin by running it again."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
+@pytest.mark.parametrize("answered", [True, False])
 def test_the_sentences_stand_above_the_table(tmp_path, monkeypatch, answered) -> None:
     example_run.build(tmp_path, ["motion", "padim"])
     file = tmp_path / "data/answer.json"
