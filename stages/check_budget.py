@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad.data import extraction, layouts
+from vad.data import extraction, layouts, weak_runs
 from vad.data.frames import Clip, FrameStore
 from vad.detectors import motion, tracks
 from vad.evaluation import splits
@@ -72,10 +72,11 @@ def render(root: Path, minutes: float) -> Path:
     if clips > 330:
         raise UserError(f"--minutes {minutes:g}: at most 137 minutes can be rendered")
     size = {"width": SIZE[0], "height": SIZE[1]}
-    no_weak = {"weak_clips": 0, "weak_frames": 48, "weak_stride": 40, "weak_run": 9}
+    no_weak = {"weak_clips": 0, "weak_frames": 48}
     wanted = simulate.Params(train_clips=clips, test_clips=1, frames=CLIP_FRAMES, scenes=4, **size, **no_weak)
+    runs = params.section("weak_clips", weak_runs.Params)
     if not root.exists():
-        simulate.simulate(root, wanted, params.common().seed, stage.workers())
+        simulate.simulate(root, wanted, runs, params.common().seed, stage.workers())
     return root
 
 

@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from vad.data import weak_runs
 from vad.pipeline import params, stage
 from vad.simulation import elsewhere, sheet, simulate
 
@@ -23,7 +24,8 @@ def main() -> dict | None:
     if elsewhere.is_elsewhere((params.read_file().get("data") or {}).get("root"), ROOT):
         return elsewhere.leave_out(ROOT)
     wanted = params.section("simulate", simulate.Params)
-    return {"frames": simulate.simulate(ROOT, wanted, params.common().seed, stage.workers())}
+    runs = params.section("weak_clips", weak_runs.Params)
+    return {"frames": simulate.simulate(ROOT, wanted, runs, params.common().seed, stage.workers())}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vad.data.weak_runs import Params as Runs
 from vad.pipeline import params
 from vad.pipeline.errors import UserError
 from vad.simulation import sheet, weak_clips
@@ -19,14 +20,15 @@ from vad.simulation.simulate import Params, intervals, plan, simulate
 
 TINY = Params(
     train_clips=2, test_clips=8, frames=48, width=160, height=90, scenes=4,
-    weak_clips=0, weak_frames=96, weak_stride=40, weak_run=3,
+    weak_clips=0, weak_frames=96,
 )  # fmt: skip
+RUNS = Runs(stride=40, run=3)
 
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("data") / "campus-sim"
-    assert simulate(root, TINY, seed=0, workers=2) == 10 * 48
+    assert simulate(root, TINY, RUNS, seed=0, workers=2) == 10 * 48
     return root
 
 
@@ -68,7 +70,7 @@ def test_labels_masks_and_events_agree(rendered):
 
 
 def test_same_bytes_for_any_number_of_workers(rendered, tmp_path):
-    simulate(tmp_path / "again", TINY, seed=0, workers=1)
+    simulate(tmp_path / "again", TINY, RUNS, seed=0, workers=1)
     assert digest(tmp_path / "again") == digest(rendered)
 
 
@@ -148,7 +150,7 @@ def test_contact_sheet(rendered, tmp_path):
 
 
 def test_weak_clips_are_of_their_own_and_every_type_is_in_them():
-    plans = weak_clips.plan(TINY.model_copy(update={"weak_clips": 80, "weak_frames": 240}), seed=0)
+    plans = weak_clips.plan(TINY.model_copy(update={"weak_clips": 80, "weak_frames": 240}), RUNS, seed=0)
     assert len({item.name for item in plans}) == 80
     with_event = [item for item in plans if item.events]
     assert len(with_event) == 40
@@ -159,7 +161,7 @@ def test_weak_clips_are_of_their_own_and_every_type_is_in_them():
 
 
 def test_a_weak_clip_has_one_label_and_frames_named_by_number(tmp_path):
-    plans = weak_clips.plan(TINY.model_copy(update={"weak_clips": 4}), seed=0)
+    plans = weak_clips.plan(TINY.model_copy(update={"weak_clips": 4}), RUNS, seed=0)
     rows = [weak_clips.write(item, tmp_path) for item in plans]
     for (name, label), item in zip(rows, plans, strict=True):
         frames = sorted(path.name for path in (tmp_path / "weak" / name).iterdir())

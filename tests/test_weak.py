@@ -3,15 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from vad.data import weak_clips
 from vad.data.frames import Clip
-from vad.data.packing import Params as Packing
 from vad.detectors import weak
 from vad.detectors.weak import evidence, regions
 from vad.perception import detection
@@ -115,44 +112,6 @@ def test_the_middle_of_each_run():
     runs = np.concatenate([np.arange(9), np.arange(40, 49), np.arange(80, 89)])
     one = Clip("a", "01", "weak", 24.0, runs, np.zeros(27, np.int8), runs)
     assert centres(one).frames.tolist() == [4, 44, 84]
-
-
-def write_weak(root: Path) -> None:
-    for name in ("01_9001", "02_9002"):
-        folder = root / "weak" / name
-        folder.mkdir(parents=True)
-        for number in (0, 1, 2, 40, 41, 42):
-            cv2.imwrite(str(folder / f"{number:05d}.jpg"), np.full((90, 160, 3), number, np.uint8))
-    (root / "weak_labels.csv").write_text("clip,label\n01_9001,1\n02_9002,0\n")
-
-
-PACKING = Packing(short_side=240, stride=1, jpeg_quality=95, turn_back=True)
-
-
-def test_weak_clips_are_stored_by_frame_number(tmp_path):
-    write_weak(tmp_path)
-    tables = {name: pd.DataFrame({"clip": ["01_001"]}) for name in ("frames.parquet", "manifest.csv")}
-    (tmp_path / "frames").mkdir()
-    weak_clips.add(tmp_path, PACKING, tmp_path / "frames", tables)
-    index = tables["frames.parquet"].iloc[1:]
-    assert index["frame"].astype(int).tolist() == [0, 1, 2, 40, 41, 42] * 2
-    assert index.groupby("clip")["label"].max().to_dict() == {"01_9001": 1, "02_9002": 0}
-    assert set(index["split"]) == {"weak"}
-    assert index.groupby("clip")["scene"].first().tolist() == ["01", "02"]
-    numbers = index[index["clip"] == "01_9001"]["frame"].to_numpy(np.int64)
-    stored = Clip("01_9001", "01", "weak", 24.0, numbers, np.ones(6, np.int8), numbers, tmp_path / "frames/01_9001.zip")
-    assert stored.read(41).mean() == pytest.approx(41, abs=2)
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [("clip,label\n01_9001,1\n", "02_9002 has no label"), ("clip,label\nx,1\n", "names clip x, which is not in")],
-)
-def test_lists_and_folders_must_agree(tmp_path, labels, message):
-    write_weak(tmp_path)
-    (tmp_path / "weak_labels.csv").write_text(labels)
-    with pytest.raises(UserError, match=message):
-        weak_clips.find(tmp_path)
 
 
 def index(weak: bool) -> pd.DataFrame:

@@ -26,7 +26,7 @@ class RawClip:
         name: unique in the data set; ``stem`` is the name that the data set itself uses, with the camera's folder
             before it where there is one (``gate/friday``).
         scene: the camera: a model of the place is fitted per scene.
-        split: "train" or "test".
+        split: "train", "test" or "weak", whose clips have one label each.
         pixels: a video file, or a folder with one picture per frame; None for a clip known by its tracks alone.
         fps: frames per second where the layout or the user says so; None: as the video file says.
         labels: a ``.npy`` of 0/1 per frame, or intervals; None: a training clip, or labels follow from the masks.
@@ -69,7 +69,7 @@ def raw_clip(stem: str, split: str, pixels: Path | None, fps: float | None, **an
 def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
     """The clips with the scenes that ``clips.csv`` (clip,camera) gives them, as they are where there is none.
 
-    A clip may be written with or without its suffix and with or without ``train/`` or ``test/`` before it.
+    A clip may be written with or without its suffix and with or without ``train/``, ``test/`` or ``weak/`` before it.
     """
     if not file.exists():
         return list(clips)
@@ -96,10 +96,10 @@ def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
 
 
 def warn_of_unseen_cameras(clips: Sequence[RawClip]) -> None:
-    """Say which cameras have test clips but no training clip: they are judged by what other cameras show."""
+    """Say which cameras have other clips but no training clip: they are judged by what other cameras show."""
     trained = {clip.scene for clip in clips if clip.split == "train"}
     if unseen := sorted({clip.scene for clip in clips} - trained):
-        log.warning("no training clip of camera %s: its test clips are judged by the others' models", some(unseen))
+        log.warning("no training clip of camera %s: its other clips are judged by the others' models", some(unseen))
 
 
 def with_unique_names(clips: Sequence[RawClip]) -> list[RawClip]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad.data import annotations, layouts, track_files, weak_clips
+from vad.data import annotations, layouts, track_files, weak_clips, weak_runs
 from vad.data.clips import RawClip
 from vad.data.frames import DATA
 from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, Part, annotate, extract_clip
@@ -27,10 +27,15 @@ log = logging.getLogger(__name__)
 QUALITY_COLUMNS = ["clip", "frame", "problem", "action"]
 
 
-def extract(data: layouts.Params, params: Params, out: Path = DATA) -> pd.DataFrame:
+def extract(
+    data: layouts.Params, params: Params, out: Path = DATA, runs: weak_runs.Params | None = None
+) -> pd.DataFrame:
     """Fill the frame store in ``out`` from the data set at ``data.root``, which is only read.
 
     Writes frames/, masks/, frames.parquet, manifest.csv, tracks.parquet, events.csv and input_quality.csv.
+
+    Args:
+        runs: which frames of weakly labelled videos are kept; needed where there are such.
 
     Returns:
         The manifest.
@@ -39,7 +44,8 @@ def extract(data: layouts.Params, params: Params, out: Path = DATA) -> pd.DataFr
         UserError: something is wrong with the data set; ``out`` is then as it was.
     """
     root, out = Path(data.root), Path(out)
-    clips = layouts.find_clips(root, data.layout, data.fps)
+    every = layouts.find_clips(root, data.layout, data.fps)
+    clips, weak = ([clip for clip in every if (clip.split == "weak") is wanted] for wanted in (False, True))
     with artifacts.replacing(out / "frames") as frames_folder, artifacts.replacing(out / "masks") as masks_folder:
         frames_folder.mkdir()
         masks_folder.mkdir()
@@ -49,7 +55,7 @@ def extract(data: layouts.Params, params: Params, out: Path = DATA) -> pd.DataFr
         )
         _check_part_names(extracted)
         tables = _tables(extracted, root, params)
-        weak_clips.add(root, params, frames_folder, tables)
+        weak_clips.add(root, weak, params, runs, frames_folder, tables)
     for name, table in tables.items():
         artifacts.save_table(out / name, table)
     return tables["manifest.csv"]

@@ -6,12 +6,13 @@ The layouts, drawn as trees with where each data set comes from, are in data/REA
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
 
-from vad.data import annotations, matlab
+from vad.data import annotations, matlab, weak_folder
 from vad.data.clips import SCENE_IN_NAME, RawClip, raw_clip, warn_of_unseen_cameras, with_cameras, with_unique_names
 from vad.data.intervals import Intervals
 from vad.data.listing import describe, folders_in, has_folder, natural, videos_in
@@ -56,7 +57,7 @@ class Layout:
 
 
 def find_clips(root: Path | str, layout: str = "auto", fps: float | None = None) -> list[RawClip]:
-    """The clips of the data set at ``root``, training clips first, each split in name order.
+    """The clips of the data set at ``root``: training, test and weakly labelled ones, each split in name order.
 
     Raises:
         UserError: the folder is missing or no known layout; a split is empty; a test clip has no labels.
@@ -68,6 +69,7 @@ def find_clips(root: Path | str, layout: str = "auto", fps: float | None = None)
         if not clips:
             raise UserError(f"{root}: no {kind} clip found; a data set of layout '{form.name}' looks like {form.tree}")
     clips = [_with_tracks(clip, root) for clip in train + test]
+    clips += weak_folder.clips(root, partial(_frames_fps, root))
     clips = with_unique_names(with_cameras(clips, root / "clips.csv"))
     warn_of_unseen_cameras(clips)
     return [clip if fps is None else replace(clip, fps=fps) for clip in clips]

@@ -121,7 +121,7 @@ def _pack(job: Job, turns: dict[int, int]) -> tuple[list[Part], float, tuple[int
     parts: list[Part] = []
     with ExitStack() as open_file:
         for number, picture in enumerate(footage.pictures):
-            if not parts or _interrupted(before, picture.seconds, footage.gap):
+            if not parts or interrupted(before, picture.seconds, footage.gap):
                 parts.append(Part(clip.name, number))
                 open_file.close()
                 path = _unnamed(job.frames_folder, clip, len(parts))
@@ -152,7 +152,8 @@ def _pack(job: Job, turns: dict[int, int]) -> tuple[list[Part], float, tuple[int
     return parts, _plausible_fps(footage.fps, notes), size, stored, notes
 
 
-def _interrupted(before: float | None, now: float | None, gap: float) -> bool:
+def interrupted(before: float | None, now: float | None, gap: float) -> bool:
+    """Whether more than ``gap`` seconds, or less than none, lie between two pictures' time stamps."""
     return before is not None and now is not None and not before <= now <= before + gap
 
 

@@ -13,10 +13,11 @@ class Names:
 
     Args:
         files: a clip's own name, such as ``gate/friday``, -> its file, ``gate/friday.mp4``; the same where it has none.
+        kind: of the clips, for messages.
     """
 
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = files
+    def __init__(self, files: Mapping[str, str], kind: str = "test") -> None:
+        self._files, self._kind = files, kind
         self._whole: dict[str, list[str]] = {}
         self._last: dict[str, list[str]] = {}
         for name, file in files.items():
@@ -40,7 +41,8 @@ class Names:
             return found[0]
         if not found:
             raise UserError(
-                f"{where}: there is no test clip {shown(text)}; the test clips are {some(self._files.values())}"
+                f"{where}: there is no {self._kind} clip {shown(text)}; "
+                f"the {self._kind} clips are {some(self._files.values())}"
             )
         raise UserError(f"{where}: {shown(text)} may be {some(found)}; write which")
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from vad.data.feature_files import plain
+from vad.data.tables import read_csv as read_table
+from vad.data.tables import shown
 from vad.pipeline.errors import UserError
 
 CSV = "weak_labels.csv"
@@ -87,21 +88,29 @@ def read_csv(file: Path) -> dict[str, int]:
     Raises:
         UserError: a column is missing, a label is neither 0 nor 1, or a clip has two rows.
     """
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{file} cannot be read as CSV ({' '.join(str(error).split())})") from None
-    if missing := {"clip", "label"} - set(table.columns):
-        raise UserError(f"{file} has no column {', '.join(sorted(missing))}; its header must be clip,label")
     labels: dict[str, int] = {}
-    for line, (clip, label) in enumerate(zip(table["clip"].str.strip(), table["label"].str.strip(), strict=True), 2):
-        if label not in ("0", "1"):
-            raise UserError(f"{file}, line {line}: label of {clip} is '{label}'; it must be 0 (normal) or 1 (abnormal)")
-        if labels.setdefault(clip, int(label)) != int(label):
-            raise UserError(f"{file}, line {line}: {clip} has two labels")
-    if not labels:
-        raise UserError(f"{file} has no rows; give a row per training video: clip,label")
+    for where, clip, label in rows(file):
+        if labels.setdefault(clip, label) != label:
+            raise UserError(f"{where}: {shown(clip)} has two labels")
     return labels
+
+
+def rows(file: Path) -> list[tuple[str, str, int]]:
+    """(``<path>, line <n>``, clip, label) of each row of a ``weak_labels.csv``.
+
+    Raises:
+        UserError: a column is missing, a label is neither 0 nor 1, or there is no row.
+    """
+    found = []
+    for where, (clip, label) in read_table(file, ["clip", "label"]):
+        if label not in ("0", "1"):
+            raise UserError(
+                f"{where}: label of {shown(clip)} is '{shown(label)}'; it must be 0 (normal) or 1 (abnormal)"
+            )
+        found.append((where, clip, int(label)))
+    if not found:
+        raise UserError(f"{file} has no rows; give a row per training video: clip,label")
+    return found
 
 
 def _csv(root: Path, names: list[str]) -> Lists:

@@ -19,6 +19,7 @@ import pandas as pd
 import pydantic
 from tqdm import tqdm
 
+from vad.data import weak_runs
 from vad.pipeline import artifacts, processes
 from vad.pipeline.params import Section
 from vad.simulation import weak_clips
@@ -45,18 +46,17 @@ class Params(Section):
     scenes: int = pydantic.Field(ge=1, le=len(LAYOUTS))
     weak_clips: int = pydantic.Field(ge=0, le=900)
     weak_frames: int = pydantic.Field(ge=48, le=2000)
-    weak_stride: int = pydantic.Field(ge=2, le=1000)
-    weak_run: int = pydantic.Field(ge=2, le=100)
 
 
-def simulate(root: Path | str, params: Params, seed: int, workers: int) -> int:
+def simulate(root: Path | str, params: Params, runs: weak_runs.Params, seed: int, workers: int) -> int:
     """Render the data set at ``root``, replacing what is there, and return the number of frames.
 
     Args:
         root: the folder to write; it appears when everything in it is complete.
+        runs: which frames of a clip with one label are drawn.
         workers: processes that render; the bytes do not depend on it.
     """
-    plans, weak = plan(params, seed), weak_clips.plan(params, seed)
+    plans, weak = plan(params, seed), weak_clips.plan(params, runs, seed)
     with artifacts.replacing(root) as folder:
         for part in ("training/videos", "testing/frames", "testing/test_frame_mask", "testing/test_pixel_mask"):
             (folder / part).mkdir(parents=True)

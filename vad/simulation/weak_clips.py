@@ -3,9 +3,8 @@
     weak/SS_9NNN/00000.jpg ... 00008.jpg 00040.jpg ...   frames, named by their number in the clip
     weak_labels.csv                                  clip, label (1: an anomaly is seen in one of these frames)
 
-Every ``weak_stride`` frames a run of ``weak_run`` frames is drawn, long enough for motion to be averaged as elsewhere;
-the rest of a clip is never rendered. People, events and light come from random streams of their own: no clip of another
-part changes.
+Runs of frames are drawn (``vad.data.weak_runs``), long enough for motion to be averaged as elsewhere; the rest of a
+clip is never rendered. People, events and light come from random streams of their own: no clip of another part changes.
 """
 
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vad.data.weak_runs import Params as Runs
 from vad.simulation.clip import Plan, render
 from vad.simulation.events import EVENTS
 from vad.simulation.video import transcoded
@@ -23,15 +23,14 @@ STREAM = 2  # of random numbers; training clips draw from 0, test clips from 1
 WHEN = (0.1, 0.75)  # when an event begins, as shares of the clip
 
 
-def plan(params, seed: int) -> list[Plan]:
+def plan(params, runs: Runs, seed: int) -> list[Plan]:
     """``params.weak_clips`` clips, every other one with one event; scenes and event types take turns.
 
     Args:
-        params: ``vad.simulation.simulate.Params``.
+        params: ``vad.simulation.simulate.Params``; runs: which frames of a clip are drawn.
     """
     kinds, plans = list(EVENTS), []
-    starts = range(0, params.weak_frames - params.weak_run + 1, params.weak_stride)
-    drawn = tuple(frame + k for frame in starts for k in range(params.weak_run))
+    drawn = runs.frames(params.weak_frames)
     for index in range(params.weak_clips):
         pair = index // 2  # a clip with an event and one without, of the same scene
         scene, key = pair % params.scenes, (seed, STREAM, index)
