@@ -70,13 +70,13 @@ def clips(project: Project) -> dict[str, Clip]:
 
 
 def shown(project: Project) -> pd.DataFrame:
-    """The test frames of all detectors with what is drawn of them (``vad.visualization.scale.shown``)."""
+    """The test frames of all detectors with what is drawn of them (``vad.visualization.scale.decided``)."""
     return _shown(project, stamp(project.fused, project.thresholds))
 
 
 @cached
 def _shown(project: Project, when: Stamp) -> pd.DataFrame:
-    return scale.shown(fused.load(project.fused), results.read_json(project.thresholds))
+    return scale.decided(fused.load(project.fused), results.read_json(project.thresholds))
 
 
 def timelines(project: Project, clip: str) -> pd.DataFrame:

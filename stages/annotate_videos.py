@@ -27,7 +27,7 @@ MAPS = Path("data/maps")
 def main() -> dict:
     options = parse()
     section = params.section("annotate", annotate.Params)
-    table = scale.shown(artifacts.load_table("data/fused.parquet"), read_json(Path("data/thresholds.json")))
+    table = scale.decided(artifacts.load_table("data/fused.parquet"), read_json(Path("data/thresholds.json")))
     for key in ("detector", "maps"):
         check([getattr(section, key)], list(table["detector"].unique()), f"annotate.{key}")
     detector = choose(options.detector or section.detector, table, asked=bool(options.detector))

@@ -17,7 +17,7 @@ FOLDER = Path("plots/curves")
 
 def main() -> dict:
     section = params.section("pictures", pictures.Params)
-    table, ranking = scale.shown(artifacts.load_table("data/fused.parquet"), {}), read_json(Path("data/ranking.json"))
+    table, ranking = scale.ranked(artifacts.load_table("data/fused.parquet")), read_json(Path("data/ranking.json"))
     with artifacts.replacing(FOLDER) as folder, style.style():
         folder.mkdir()
         pictures.roc(table, ranking, folder / "roc", section.dpi)

@@ -17,7 +17,7 @@ FOLDER = Path("plots/pictures")
 def main() -> dict:
     section = params.section("pictures", pictures.Params)
     store = FrameStore()
-    table = scale.shown(artifacts.load_table("data/fused.parquet"), read_json(Path("data/thresholds.json")))
+    table = scale.decided(artifacts.load_table("data/fused.parquet"), read_json(Path("data/thresholds.json")))
     names = ordered(table["detector"])
     check(section.timeline, names, "pictures.timeline")
     with artifacts.replacing(FOLDER) as folder, style.style():

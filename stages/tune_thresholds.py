@@ -8,7 +8,7 @@ import logging
 
 from vad.data.frames import DATA, FrameStore
 from vad.pipeline import artifacts, params, stage
-from vad.post_processing import fused, thresholds
+from vad.post_processing import calibration, fused, thresholds
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,12 @@ def main() -> dict:
     if rule != settings.rule:
         logger.info("protocol one_class permits no labels: thresholds come from the false-alarm budget")
     tuned = {
-        name: thresholds.tune(rows, fps, protocol, settings.model_copy(update={"rule": rule}))
+        name: thresholds.tune(
+            rows.assign(live=calibration.by_fold(rows, "causal")),
+            fps,
+            protocol,
+            settings.model_copy(update={"rule": rule}),
+        )
         for name, rows in table.groupby("detector")
     }
     for line in sorted({fold["promise"]["refused"] for own in tuned.values() for fold in own.values()} - {None}):

@@ -28,7 +28,7 @@ def rows(name: str, strength: float, clips: int = 12, hours: float = 0.5, blind:
                                    "score": rng.normal(size=600)}))  # fmt: skip
     made = pd.concat(parts, ignore_index=True).assign(detector=name)
     made = made.assign(smoothed=made["score"], causal=made["score"])
-    return made.assign(calibrated=calibration.by_fold(made, "smoothed"))
+    return made.assign(calibrated=calibration.by_fold(made, "smoothed"), live=calibration.by_fold(made, "causal"))
 
 
 KINDS = ["bicycle", "fall"]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stages import evaluate, fuse, localise, rank, tune_thresholds
+from vad.evaluation import scorecard
 from vad.metrics import measures
 from vad.pipeline.errors import UserError
 from vad.post_processing import fused
@@ -130,6 +131,25 @@ def test_a_detector_with_one_fold_has_the_auc_of_its_smoothed_scores(project):
         for column, metric in (("smoothed", "roc_auc"), ("score", "roc_auc_raw"), ("causal", "roc_auc_causal")):
             expected = measures.auc(own[column].to_numpy(), own["label"].to_numpy())
             assert metrics[name][metric] == pytest.approx(expected, abs=1e-6)
+
+
+def test_thresholds_are_tuned_and_judged_on_the_same_causal_scores(project):
+    """Where the smoothed scores say the contrary of the causal ones, F1 is that of the causal ones at its best."""
+    fuse.main()
+    table = pd.read_parquet("data/fused.parquet")
+    own = table["detector"] == "strong"
+    opposite = table.loc[own, "calibrated"].to_numpy()
+    table.loc[own, "calibrated"] = 1 - opposite
+    table.to_parquet("data/fused.parquet", index=False)
+    for stage in (tune_thresholds, localise, rank, evaluate):
+        stage.main()
+    measured = json.loads(Path("metrics/strong.json").read_text())
+    assert measured["roc_auc"] < 0.1
+    assert measured["f1"] > 0.9
+    tuned = json.loads(Path("data/thresholds.json").read_text())["detectors"]["strong"]
+    rows = scorecard.watched(fused.load("data/fused.parquet").query("detector == 'strong'"))
+    over = rows["causal_calibrated"].to_numpy() >= rows["fold"].map({int(k): v["f1"] for k, v in tuned.items()})
+    assert measured["tp"] == int((over & (rows["label"] == 1)).sum())
 
 
 def test_scales_of_folds_do_not_matter(project):

@@ -44,7 +44,7 @@ def test_as_tuned_the_figures_are_those_of_the_metrics_file(run, setting, detect
     assert len(tuned) == 2
     assert measured["events_total"] == 6
     assert measured["events_detected"] > 0
-    assert measured["alarms_per_hour"] > 0
+    assert measured["alarms_per_hour"] > 0 or detector == "motion"  # whose scores leave no false alarm
     for key in KEYS:
         assert (measured[key] == round(now[key], 6)) if key in measured else np.isnan(now[key])
 

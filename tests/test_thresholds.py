@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vad.post_processing.calibration import quantile
+from vad.post_processing.calibration import by_fold, quantile
 from vad.post_processing.thresholds import Params, applied, best_f1, tune
 
 
@@ -22,11 +22,15 @@ def table(seed: int = 0) -> pd.DataFrame:
         label = (np.arange(60) >= 30).astype(int)
         score = 0.2 * (scene == "02") + 0.3 + 0.15 * label + rng.uniform(-0.05, 0.05, 60)
         parts.append(pd.DataFrame({"clip": clip, "frame": np.arange(60), "scene": scene, "role": "test",
-                                   "fold": i // 2, "label": label, "calibrated": score}))  # fmt: skip
+                                   "fold": i // 2, "label": label, "causal": score}))  # fmt: skip
     for clip, scene in [("x", "01"), ("y", "02")]:
         parts.append(pd.DataFrame({"clip": clip, "frame": np.arange(60), "scene": scene, "role": "calibration",
-                                   "fold": -1, "label": 0, "calibrated": rng.uniform(0, 1, 60)}))  # fmt: skip
-    return pd.concat(parts, ignore_index=True).assign(causal=lambda rows: rows["calibrated"])
+                                   "fold": -1, "label": 0, "causal": rng.uniform(0, 1, 60)}))  # fmt: skip
+    return with_live(pd.concat(parts, ignore_index=True))
+
+
+def with_live(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(live=by_fold(rows, "causal"))
 
 
 FPS = dict.fromkeys("abcdxy", 10.0)
@@ -71,17 +75,17 @@ def test_thresholds_per_scene_suit_scenes_of_different_level():
     rows = table()
     test = rows[rows["role"] == "test"]
     tuned = tune(rows, FPS, "clean", params())
-    errors = {s: ((test["calibrated"] >= applied(test, tuned, s)) != test["label"]).sum() for s in (True, False)}
+    errors = {s: ((test["live"] >= applied(test, tuned, s)) != test["label"]).sum() for s in (True, False)}
     assert errors[True] == 0 < errors[False]
 
 
 def test_the_budget_is_one_of_causal_scores_and_says_what_it_is_worth():
     # an hour at 1 fps is 180 blocks of 20 s: 6 alarms an hour are the six highest blocks at most
     hour = pd.DataFrame({"clip": "z", "frame": np.arange(3600), "scene": "01", "role": "calibration", "fold": -1,
-                         "label": 0, "calibrated": 0.5, "causal": np.arange(3600.0)})  # fmt: skip
+                         "label": 0, "causal": np.arange(3600.0)})  # fmt: skip
     rows = pd.concat([table(), hour])
     rows = rows[(rows["role"] == "test") | (rows["clip"] == "z")]
-    tuned = tune(rows, FPS | {"z": 1.0}, "clean", params(rule="budget"))["0"]
+    tuned = tune(with_live(rows), FPS | {"z": 1.0}, "clean", params(rule="budget"))["0"]
     assert tuned["promise"]["refused"] is None
     live = quantile(np.arange(3600.0), np.arange(3600.0))
     assert (live >= tuned["threshold"]).sum() == 5 * 20

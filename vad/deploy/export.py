@@ -187,13 +187,13 @@ class Decision:
         settings = self.tuning.model_copy(update={"rule": rule})
         result = {}
         for name, rows in self.live.items():
-            one = rows.assign(causal=rows["live"], calibrated=rows["live"], fold=0)
+            one = rows.assign(fold=0)
             test, normal = (one[one["role"] == role] for role in ("test", "calibration"))
             # A detector with several fits scored the held-out frames by each of them.
-            values = normal.groupby(["clip", "frame"], observed=True)["live"].mean().rename("causal").reset_index()
-            normal = normal.drop_duplicates(["clip", "frame"]).drop(columns=["causal", "calibrated"])
+            values = normal.groupby(["clip", "frame"], observed=True)["live"].mean().reset_index()
+            normal = normal.drop_duplicates(["clip", "frame"]).drop(columns=["live"])
             normal = normal.assign(fold=-1).merge(values, on=["clip", "frame"])
-            one = pd.concat([test, normal.assign(calibrated=normal["causal"])], ignore_index=True)
+            one = pd.concat([test, normal], ignore_index=True)
             result[name] = thresholds.tune(one, self.fps, labels, settings)["0"]
         return result
 

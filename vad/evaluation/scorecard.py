@@ -3,8 +3,9 @@
 Headline metrics use ``calibrated`` (of the smoothed score): folds of a labelled detector have scales of their own,
 and only calibrated scores may be pooled; within a fold calibration is strictly monotone, so a detector with one fold
 has the AUC of its smoothed scores. Raw and causal scores are calibrated in the same way before they are pooled. What
-an operator asks (delay, events, alarms per hour) is taken from the causal scores, smoothed by the past alone. How far
-the scores themselves look ahead is their detector's affair (docs/results.md).
+is decided at a threshold (F1, delay, events, alarms per hour) is decided on the causal scores, smoothed by the past
+alone, on which thresholds are tuned. How far the scores themselves look ahead is their detector's affair
+(docs/results.md).
 """
 
 from dataclasses import dataclass
@@ -84,8 +85,8 @@ def decide(rows: pd.DataFrame, tuned: dict[str, dict], setting: Setting) -> dict
     """
     test = watched(rows)
     labels = test["label"].to_numpy()
-    over = test["causal_calibrated"].to_numpy() >= thresholds.applied(test, tuned, setting.per_scene)
-    result = _decisions(test, labels, tuned, setting) | operation(test, over, setting)
+    over = judged(test, tuned, setting.per_scene)
+    result = _decisions(test, over, labels, tuned) | operation(test, over, setting)
     result |= {"frames": len(test), "clips": test["clip"].nunique(), "abnormal_frames": int(labels.sum())}
     return _known(result)
 
@@ -101,8 +102,8 @@ def _known(result: dict) -> dict:
 
 
 def judged(test: pd.DataFrame, tuned: dict[str, dict], per_scene: bool) -> np.ndarray:
-    """(N,) bool: each frame's ``calibrated`` against its own fold's threshold."""
-    return test["calibrated"].to_numpy() >= thresholds.applied(test, tuned, per_scene)
+    """(N,) bool: each frame's ``causal_calibrated`` (see :func:`watched`) against its own fold's threshold."""
+    return test["causal_calibrated"].to_numpy() >= thresholds.applied(test, tuned, per_scene)
 
 
 def _areas(frames: Frames, resampling: Resampling) -> dict[str, float]:
@@ -114,8 +115,8 @@ def _areas(frames: Frames, resampling: Resampling) -> dict[str, float]:
     return result
 
 
-def _decisions(test: pd.DataFrame, labels: np.ndarray, tuned: dict, setting: Setting) -> dict:
-    result = confusion(judged(test, tuned, setting.per_scene), labels)
+def _decisions(test: pd.DataFrame, over: np.ndarray, labels: np.ndarray, tuned: dict) -> dict:
+    result = confusion(over, labels)
     everywhere = confusion(judged(test, tuned, False), labels)["f1"]
     per_scene = confusion(judged(test, tuned, True), labels)["f1"]
     return {**result, "f1_global": everywhere, "f1_per_scene": per_scene}

@@ -4,7 +4,7 @@ Two rules. ``f1``: the best F1 on labelled frames that the protocol permits, cro
 (the threshold of fold f comes from the other folds) and, on purpose, the scored pool itself under ``paper``.
 ``budget``: at most so many false alarms per hour, as far as held-out normal video can promise it
 (``vad.post_processing.budget``); it needs no labels and is the only rule of ``one_class``. What a live camera has are
-causal scores, so the budget is one of theirs.
+causal scores: both rules are tuned on these, and every decision at a threshold is one about them.
 
 Either can be kept per scene: a camera with restless trees wants another threshold than one in a corridor.
 """
@@ -18,7 +18,7 @@ import pydantic
 
 from vad.metrics.measures import curve
 from vad.pipeline.params import Protocol, Section
-from vad.post_processing import budget, calibration
+from vad.post_processing import budget
 
 
 class Params(Section):
@@ -35,15 +35,15 @@ def tune(rows: pd.DataFrame, fps: dict[str, float], protocol: Protocol, params: 
     """One detector's thresholds.
 
     Args:
-        rows: the detector's rows of the fused table: clip, frame, scene, role, fold, label, causal, calibrated.
+        rows: the detector's rows of the fused table: clip, frame, scene, role, fold, label, and ``live``, the causal
+            score calibrated by fold.
         fps: frames per second per clip.
 
     Returns:
         Per test fold (as text): ``threshold`` of the rule in force, ``scenes`` with that rule's threshold per scene,
         ``budget``, ``promise`` (the fields of ``budget.Promise``: what the budget is worth) and, where labels are
-        permitted, ``f1``. A frame is an alarm where calibrated >= threshold.
+        permitted, ``f1``. A frame is an alarm where live >= threshold.
     """
-    rows = rows.assign(live=calibration.by_fold(rows, "causal"))
     test = rows[rows["role"] == "test"]
     held_out = rows[rows["role"] == "calibration"]
     result = {}
@@ -51,12 +51,12 @@ def tune(rows: pd.DataFrame, fps: dict[str, float], protocol: Protocol, params: 
         permitted = permitted_rows(test, fold, protocol)
         normal = held_out[held_out["fold"] == (fold if (held_out["fold"] == fold).any() else -1)]
         promise = within_budget(normal, fps, params)
-        best = None if protocol == "one_class" else best_f1(permitted["calibrated"], permitted["label"])
+        best = None if protocol == "one_class" else best_f1(permitted["live"], permitted["label"])
         use_f1 = params.rule == "f1" and best is not None
         scenes = {}
         for scene in sorted(test["scene"].unique()):
             own, own_normal = permitted[permitted["scene"] == scene], normal[normal["scene"] == scene]
-            found = best_f1(own["calibrated"], own["label"]) if use_f1 else _own_budget(own_normal, fps, params)
+            found = best_f1(own["live"], own["label"]) if use_f1 else _own_budget(own_normal, fps, params)
             scenes[str(scene)] = found if found is not None else (best if use_f1 else promise.threshold)
         values = {
             "threshold": best if use_f1 else promise.threshold,
