@@ -14,7 +14,7 @@ from tqdm import tqdm
 from vad.data.frames import DATA, FrameStore
 from vad.evaluation import curves, scorecard
 from vad.metrics import measures
-from vad.pipeline import artifacts, params, stage
+from vad.pipeline import artifacts, naming, params, stage
 from vad.pipeline.results import read_json, read_table, why_unranked
 from vad.post_processing import fused
 
@@ -80,6 +80,7 @@ def _plots(tests: dict[str, pd.DataFrame], metrics: dict[str, dict], fps: dict[s
             own["pr"] = curves.precision_recall_points(scores, labels)
         if name in shown:
             own["timeline"] = curves.timeline(tests[name], fps, points)
+            own["timeline"]["clip"] = own["timeline"]["clip"].map(naming.in_script)
         for plot, rows in own.items():
             rows.insert(0, "detector", name)
             parts[plot].append(rows)

@@ -13,6 +13,7 @@ import yaml
 from stages import evaluate, fuse, localise, rank, tune_thresholds
 from vad.evaluation import scorecard
 from vad.metrics import measures
+from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.post_processing import fused
 
@@ -121,6 +122,16 @@ def test_metrics_of_every_detector(project):
     assert one_out["strong"] > one_out["weak"]
     best = max(metrics[name]["roc_auc"] for name in ("strong", "weak", "fitted"))
     assert metrics["fusion"]["roc_auc"] >= best - 0.01
+
+
+def test_names_of_clips_are_no_markup_in_the_data_of_plots(project):
+    run()
+    for path in map(Path, ("data/fused.parquet", "data/manifest.csv", "data/events.csv")):
+        table = artifacts.load_table(path)
+        artifacts.save_table(path, table.replace({"clip": {TEST[0]: "</script><script>alert(1)"}}))
+    evaluate.main()
+    clips = artifacts.load_table("plots/data/timeline.csv")["clip"]
+    assert set(clips) == {*TEST[1:], "\u2039/script\u203a\u2039script\u203aalert(1)"}
 
 
 def test_a_detector_with_one_fold_has_the_auc_of_its_smoothed_scores(project):

@@ -3,8 +3,11 @@
 import csv
 import io
 import re
+import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +20,7 @@ from vad.pipeline import artifacts, naming
 from vad.report import latex, typeset
 from vad.visualization import annotate, style
 
+ROOT = Path(__file__).parents[1]
 HOSTILE = [
     r"x}{y}\input{^^2fetc^^2fhostname}\href{z",
     r"\write18{touch pwned}",
@@ -120,6 +124,25 @@ def test_html_holds_a_name_and_no_tag(name):
     reader.feed(f'<p title="{naming.html(name)}">{naming.html(name)}</p>')
     reader.close()
     assert reader.tags == 1
+
+
+def test_the_page_of_dvc_plots_has_no_script_of_a_name(tmp_path):
+    """DVC writes a plot's data into a script of its page as it is."""
+
+    def scripts(clips: list[str]) -> int:
+        rows = pd.DataFrame({"detector": "fusion", "clip": clips, "second": 0.5, "calibrated": 0.5, "label": 0})
+        artifacts.save_table(tmp_path / "timeline.csv", rows)
+        subprocess.run([*dvc, "plots", "show", "-q", "--out", "page"], cwd=tmp_path, check=True)
+        return len(re.findall("<script", (tmp_path / "page/index.html").read_text(), re.IGNORECASE))
+
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "-q", "--no-scm"], cwd=tmp_path, check=True)
+    shutil.copytree(ROOT / ".dvc/plots", tmp_path / ".dvc/plots")
+    plot = "plots: [{t: {template: timeline, x: second, y: {timeline.csv: calibrated}}}]\n"
+    (tmp_path / "dvc.yaml").write_text(plot)
+    hostile = ["</script><script>alert(1)</script>", "<!--<script>", *HOSTILE]
+    assert scripts(hostile) > scripts(["plain"])  # what is guarded against
+    assert scripts([naming.in_script(name) for name in hostile]) == scripts(["plain"])
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -64,6 +64,11 @@ class Project:
         _git(self.folder, "add", "-A")
         _git(self.folder, "-c", "user.name=f", "-c", "user.email=f@f", "commit", "-qm", "small")
 
+    def copy(self, folder: str) -> "Project":
+        """The same project, with its cache and outputs, in another ``folder``; what is linked together stays so."""
+        subprocess.run(["cp", "-a", self.folder, folder], check=True)
+        return Project(Path(folder))
+
     def dvc(self, *arguments: str) -> subprocess.Popen:
         """``dvc`` with ``arguments``, in a process group of its own, its output in ``<folder>/.dvc/tmp/faults.log``."""
         (self.folder / ".dvc/tmp").mkdir(exist_ok=True)

@@ -49,6 +49,7 @@ T1 = 0x180  # Latin-1 and Latin Extended-A: what LaTeX's T1 fonts hold
 DRAWN = 0x590  # Latin, Greek, Cyrillic, Armenian: what DejaVu Sans draws and no script needs shaping in
 SIGNS = "…–—‘’“”×≤≥→"
 LONGEST = 24  # characters of a word in LaTeX that has to fit on a line
+IN_SCRIPT = {"<": "\u2039", ">": "\u203a"}
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 TICK = re.compile(r"\$\\mathdefault\{[^$]*\}\$")  # Matplotlib's own numbers
@@ -117,6 +118,11 @@ def _percent(char: str) -> str:
 def html(text: str) -> str:
     """``text`` in HTML, between tags or in a quoted attribute."""
     return _html.escape("".join(char if char.isprintable() else " " for char in text), quote=True)
+
+
+def in_script(text: str) -> str:
+    """``text`` as data of a page's script: ``dvc plots`` writes JSON there as it is, where ``</script>`` would end it."""
+    return "".join(IN_SCRIPT.get(char, char) if char.isprintable() else " " for char in text)
 
 
 def cell(text: str) -> str:
