@@ -1,8 +1,13 @@
 """Labels, masks and events come out 0-based and agree with hand-written files."""
 
+import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -125,3 +130,52 @@ def test_a_mat_that_crashes_its_reader(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(matlab, "_READ", "import os; os.abort()")
     with pytest.raises(UserError, match=r"a.mat cannot be read as a MATLAB file \(it is damaged\)"):
         matlab.mat_intervals(tmp_path / "a.mat", 1)
+
+
+def small_and_large(folder: Path, kind: str) -> Path:
+    """A file of at most 1 MB whose variable ``gt`` takes 1.2 GB, as MATLAB or NumPy reads it."""
+    path, side = folder / ("a.npy" if kind == "npz" else "a.mat"), 4000
+    if kind == "numbers that widen":  # a byte each in the file, eight as the doubles that they stand for
+        scipy.io.savemat(path, {"gt": np.zeros((10 * side, side))}, do_compression=True)
+    elif kind == "cells":
+        cells = np.empty((1, 80), object)
+        cells[:] = [[np.zeros((side, side), np.uint8)] * 80]
+        scipy.io.savemat(path, {"gt": cells}, do_compression=True)
+    elif kind == "7.3":
+        with h5py.File(path, "w", userblock_size=512) as file:
+            mask = file.create_dataset("m", (side, side), "u1", compression="gzip", data=np.zeros((side, side), "u1"))
+            file.create_dataset("gt", data=np.array([mask.ref] * 80, h5py.ref_dtype))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w") as entry:
+            np.lib.format.write_array_header_1_0(
+                entry, {"shape": (80, side, side), "fortran_order": False, "descr": "|u1"}
+            )
+            for _ in range(80):
+                entry.write(bytes(side**2))
+    assert path.stat().st_size < 1.5e6
+    return path
+
+
+@pytest.mark.parametrize("kind", ["numbers that widen", "cells", "7.3", "npz"])
+def test_a_small_file_that_unpacks_to_gigabytes_takes_none(tmp_path: Path, kind: str) -> None:
+    path = small_and_large(tmp_path, kind)
+    script = (
+        "import resource, sys; from pathlib import Path; from vad.data import annotations, matlab\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: annotations.load_npy(Path(sys.argv[1])) if sys.argv[1].endswith('y') "
+        "else matlab.read_variable(Path(sys.argv[1]), 'gt')\n"
+        "except Exception as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True).stdout
+    line, grown = said.splitlines()
+    assert re.search(r"a\.(mat: 'gt' takes|npy unpacks to) more than 1024 MiB", line)
+    assert int(grown) < 100_000  # KiB
+
+
+def test_masks_as_large_as_avenue_s_are_read(tmp_path: Path) -> None:
+    cells = np.empty((1, 1500), object)
+    cells[:] = [[np.ones((360, 640), np.uint8)] * 1500]
+    scipy.io.savemat(tmp_path / "a.mat", {"volLabel": cells}, do_compression=True)
+    count, masks = annotations.pixel_masks(tmp_path / "a.mat", "a")
+    assert (count, next(masks).shape) == (1500, (360, 640))

@@ -98,6 +98,18 @@ def test_features_of_every_form_are_read(tmp_path):
         np.testing.assert_array_equal(one.read(one.crops - 1), rows + (4 if name.startswith("film") else 0))
 
 
+@pytest.mark.parametrize("content", ["two arrays", "text", "nothing"])
+def test_features_that_are_no_array_of_numbers_are_one_line(tmp_path, content):
+    path = tmp_path / "a.npy"
+    with open(path, "wb") as file:
+        if content == "two arrays":
+            np.savez(file, x=np.zeros((4, 3)), y=np.zeros((4, 3)))
+        elif content == "text":
+            np.save(file, np.array([["a", "b"]]))
+    with pytest.raises(UserError, match=r"a\.npy"):
+        feature_files.find(tmp_path)
+
+
 def test_features_are_read_lazily(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros((1000, 6), np.float32))
     assert isinstance(feature_files.find(tmp_path)["one"].read(), np.memmap)

@@ -1,9 +1,9 @@
 """Stages killed and runs ended at random moments: ``python -m tests.faults.kill FOLDER [--stages NAME ...]``.
 
-Each stage is run by force and ended six times, at random moments: with SIGKILL of the stage in the first, the second and
-the last third of its time, with SIGKILL and SIGTERM of ``dvc repro``, and with SIGINT as the keyboard gives it, to the
-whole group. After each, no process may be left, and nothing half-written where stages read; ``dvc repro``, by turns with
-DVC's run cache and without, then has to give the very lock file of the undisturbed run, and nothing half-written
+Each stage is run by force and ended six times, at random moments: with SIGKILL of the stage in the first, the second
+and the last third of its time, with SIGKILL and SIGTERM of ``dvc repro``, and with SIGINT as the keyboard gives it, to
+the whole group. After each, no process may be left, and nothing half-written where stages read; ``dvc repro``, by turns
+with DVC's run cache and without, then has to give the very lock file of the undisturbed run, and nothing half-written
 anywhere. Two copies of the project share the stages, as a run of one stage keeps a processor busy.
 """
 

@@ -58,9 +58,13 @@ def load_npy(path: Path) -> np.ndarray:
         array = np.load(path, mmap_mode="r")
         if isinstance(array, np.lib.npyio.NpzFile):
             with array:
+                if max((entry.file_size for entry in array.zip.infolist()), default=0) > matlab.LARGEST:
+                    raise UserError(f"{path} unpacks to more than {matlab.LARGEST >> 20} MiB; write it with numpy.save")
                 array = array[array.files[0]] if len(array.files) == 1 else None
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
+    except UserError:
+        raise
     except Exception:  # NumPy answers damage with nearly any of Python's exceptions
         raise UserError(f"{path} cannot be read as a NumPy array of numbers (.npy, whole); restore it") from None
     if array is None:

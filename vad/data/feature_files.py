@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vad.data.annotations import load_npy
 from vad.pipeline.errors import UserError
 
 CROP = re.compile(r"(.+)__(\d+)")
@@ -98,7 +99,9 @@ def _shape(path: Path) -> tuple[int, ...]:
 def _array(path: Path) -> np.ndarray:
     try:
         if path.suffix == ".npy":
-            return np.load(path, mmap_mode="r")
+            if (values := load_npy(path)).dtype.kind not in "biuf":
+                raise UserError(f"{path}: features must be numbers, found an array of {values.dtype}")
+            return values
         return np.loadtxt(path, dtype=np.float32, ndmin=2)
     except (ValueError, OSError, EOFError) as error:
         reason = " ".join(str(error).split())

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vad.data import weak_labels
+from vad.data.annotations import load_npy
 from vad.data.feature_files import FeatureFile, find, plain
 from vad.data.weak_labels import Truth
 from vad.pipeline.errors import UserError
@@ -32,7 +33,7 @@ class FeatureSet:
             UserError: its length is not known: 32 segments stand for a video of any length.
         """
         if truth.labels is not None:
-            return truth.frames(len(np.load(truth.labels, mmap_mode="r").ravel()))
+            return truth.frames(load_npy(truth.labels).size)
         if (known := self.lengths.get(video.name)) is not None:
             return truth.frames(known)
         if video.paths[0].suffix == ".txt":

@@ -2,6 +2,7 @@
 
 import io
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ from vad.data.intervals import Intervals
 from vad.pipeline.errors import UserError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # MATLAB's v7.3; its own 512 bytes of header come first
-_READ = "import sys, scipy.io; scipy.io.loadmat(sys.argv[1], variable_names=[sys.argv[2]])"
+LARGEST = 2**30  # bytes of memory that reading a file may take: 1,500 masks of 640 x 360 take 550 MB
+_READ = "import sys; from vad.data import matlab; matlab.try_to_read(*sys.argv[1:])"
+_TOO_LARGE = 3  # what a process ends with that found it to be more
 LARGEST_FRAME = 10**9  # that a frame number may be
 
 
@@ -95,12 +98,25 @@ def _fits(table: np.ndarray, square: bool) -> bool:
 def read_variable(path: Path, key: str) -> list[np.ndarray]:
     """The entries of cell array ``key`` in a ``.mat``, in MATLAB's order; a plain array is one entry.
 
+    It is read in a process of its own first: the readers are C, which some damage makes crash, and a small file may
+    unpack to any size.
+
     Raises:
-        UserError: the file is none of MATLAB's or damaged, or has no such variable.
+        UserError: the file is none of MATLAB's, damaged or too large, or has no such variable.
     """
     try:
         data = path.read_bytes()
-        cells = _hdf5_cells(data, key) if HDF5 in data[:2048] else _level5_cells(path, data, key)
+        done = subprocess.run([sys.executable, "-c", _READ, path, key], capture_output=True, text=True, check=False)
+        if done.returncode == _TOO_LARGE:
+            raise UserError(
+                f"{path}: '{key}' takes more than {LARGEST >> 20} MiB of memory to read; give labels as a .npy of 0 "
+                "and 1 per frame, masks as a .npy of (frames, height, width) or as pictures"
+            )
+        if done.returncode < 0:
+            raise ValueError("it is damaged")
+        if done.returncode:
+            raise ValueError(done.stderr.strip().rpartition("\n")[2].partition(": ")[2])
+        cells = _cells(data, key)
     except UserError:
         raise
     except Exception as error:  # scipy and h5py answer damage with nearly any of Python's exceptions
@@ -111,10 +127,26 @@ def read_variable(path: Path, key: str) -> list[np.ndarray]:
     return cells
 
 
-def _level5_cells(path: Path, data: bytes, key: str) -> list[np.ndarray] | None:
-    # SciPy's reader is C, and some damage makes it crash: what that would end is a process of its own.
-    if subprocess.run([sys.executable, "-c", _READ, path, key], capture_output=True, check=False).returncode < 0:
-        raise UserError(f"{path} cannot be read as a MATLAB file (it is damaged); restore it")
+def try_to_read(path: str, key: str) -> None:
+    """Read a variable in little memory: what the process that :func:`read_variable` starts is for."""
+    data = Path(path).read_bytes()
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + LARGEST
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    try:
+        _cells(data, key)
+    except Exception as error:
+        # zlib has no exception for it
+        if isinstance(error, MemoryError) or re.search(r"memory|allocate", str(error)):
+            sys.exit(_TOO_LARGE)
+        raise
+
+
+def _cells(data: bytes, key: str) -> list[np.ndarray] | None:
+    return _hdf5_cells(data, key) if HDF5 in data[:2048] else _level5_cells(data, key)
+
+
+def _level5_cells(data: bytes, key: str) -> list[np.ndarray] | None:
     values = scipy.io.loadmat(io.BytesIO(data), variable_names=[key])
     if key not in values:
         return None
@@ -130,9 +162,10 @@ def _hdf5_cells(data: bytes, key: str) -> list[np.ndarray] | None:
         value = file[key]
         if not isinstance(value, h5py.Dataset):
             return [np.array("struct")]
-        if value.dtype != h5py.ref_dtype:
-            return [_hdf5_array(value)]
-        return [_hdf5_array(file[reference]) for reference in value[()].ravel()]
+        own = [value] if value.dtype != h5py.ref_dtype else [file[reference] for reference in value[()].ravel()]
+        if sum(array.nbytes for array in own if isinstance(array, h5py.Dataset)) > 0.75 * LARGEST:
+            raise MemoryError  # HDF5 itself would say anything
+        return [_hdf5_array(array) for array in own]
 
 
 def _hdf5_array(value: h5py.Dataset | h5py.Group) -> np.ndarray:

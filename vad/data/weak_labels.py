@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vad.data.annotations import load_npy
 from vad.data.feature_files import plain
 from vad.data.tables import read_csv as read_table
 from vad.data.tables import shown
@@ -40,7 +41,7 @@ class Truth:
     def frames(self, count: int) -> np.ndarray:
         """(count,) uint8, 1 where abnormal; an interval's part past the video's end is left out."""
         if self.labels is not None:
-            known = (np.load(self.labels) > 0).astype(np.uint8).ravel()
+            known = (load_npy(self.labels) > 0).astype(np.uint8).ravel()
             return np.pad(known[:count], (0, max(0, count - len(known))))
         found = np.zeros(count, np.uint8)
         for first, last in self.intervals:

@@ -121,7 +121,7 @@ def html(text: str) -> str:
 
 
 def in_script(text: str) -> str:
-    """``text`` as data of a page's script: ``dvc plots`` writes JSON there as it is, where ``</script>`` would end it."""
+    """``text`` as data of a page's script, where ``dvc plots`` writes it as it is and ``</script>`` would end it."""
     return "".join(IN_SCRIPT.get(char, char) if char.isprintable() else " " for char in text)
 
 
