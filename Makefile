@@ -20,6 +20,7 @@ RUN := exp run $(foreach name,$(DETECTORS),-S detectors.$(name)=$(if $(filter $(
 endif
 
 demo: setup tex
+	@$(BIN)/python -m stages.check_data
 	$(BIN)/dvc $(RUN)
 	@$(BIN)/python -m stages.show_results
 

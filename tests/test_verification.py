@@ -58,6 +58,16 @@ def test_what_is_not_there_at_all_is_no_problem(run):
     assert found() == []
 
 
+def test_what_dvc_lock_keeps_of_stages_that_are_no_more_is_passed_over(run):
+    locked = yaml.safe_load(Path("dvc.lock").read_text())
+    locked["stages"]["merge"] = {"outs": [{"path": "data/fused.parquet", "md5": md5(b"of an earlier revision")}]}
+    Path("dvc.lock").write_text(yaml.safe_dump(locked))
+    assert found() == ["data/fused.parquet is damaged"]
+    Path("dvc.yaml").write_text("stages: {fuse: {cmd: python -m stages.fuse}}")
+    os.utime("dvc.lock", ns=(0, 0))  # read anew
+    assert found() == []
+
+
 def test_a_damaged_hard_link_is_found_on_both_sides_and_mended(run, monkeypatch):
     with open("data/maps/01.npz", "r+b") as file:
         file.write(b"e")

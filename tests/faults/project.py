@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 from ruamel.yaml import YAML
 
+from tests import sandbox
+
 SOURCE = Path(__file__).parents[2]
 SMALL = {
     "simulate": {
@@ -95,8 +97,8 @@ class Project:
         return (self.folder / "dvc.lock").read_text()
 
     def stages(self) -> list[str]:
-        """The names of all stages, in the order of the lock file."""
-        return list(YAML(typ="safe").load(self.lock)["stages"])
+        """The names of all stages, each after those whose outputs it reads."""
+        return list(sandbox.stages(YAML(typ="safe").load(self.folder / "params.yaml")))
 
     def processes(self) -> list[psutil.Process]:
         """Processes that work in the project's folder."""

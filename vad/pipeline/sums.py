@@ -73,16 +73,23 @@ def _as_locked(name: str, content: bytes) -> bool | None:
 
 
 def outputs(lock: Path = LOCK) -> dict[str, str]:
-    """Path -> MD5 of every output in dvc.lock, folders' with ``.dir``; empty where there is no such file."""
+    """Path -> MD5 of every output in dvc.lock, folders' with ``.dir``; empty where there is no such file.
+
+    DVC keeps what it locked of stages that dvc.yaml has no more; these are passed over.
+    """
     return _outputs(lock, lock.stat().st_mtime_ns) if lock.exists() else {}
 
 
 @lru_cache(1)
 def _outputs(lock: Path, _: int) -> dict[str, str]:
+    pipeline = lock.with_name("dvc.yaml")
     try:
-        stages = (yaml.load(lock.read_text(), _Loader) or {}).get("stages", {}).values()
-        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", []) if "md5" in out}
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError):
+        stages = (yaml.load(lock.read_text(), _Loader) or {}).get("stages", {})
+        if pipeline.exists():
+            known = yaml.load(pipeline.read_text(), _Loader)["stages"]
+            stages = {name: stage for name, stage in stages.items() if name.partition("@")[0] in known}
+        return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError, KeyError):
         return {}  # DVC says what is wrong with its own file
 
 
