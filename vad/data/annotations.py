@@ -58,7 +58,8 @@ def load_npy(path: Path) -> np.ndarray:
         array = np.load(path, mmap_mode="r")
         if isinstance(array, np.lib.npyio.NpzFile):
             with array:
-                if max((entry.file_size for entry in array.zip.infolist()), default=0) > matlab.LARGEST:
+                entries = array.zip.infolist() if array.zip else []
+                if any(entry.file_size > matlab.LARGEST for entry in entries):
                     raise UserError(f"{path} unpacks to more than {matlab.LARGEST >> 20} MiB; write it with numpy.save")
                 array = array[array.files[0]] if len(array.files) == 1 else None
     except FileNotFoundError:
