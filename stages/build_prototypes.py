@@ -1,15 +1,13 @@
 """Fit the semantic prototypes from the cached embeddings: data/models/prototypes."""
 
-from vad.detectors import fitted, prototypes, registry
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("prototypes")
-def main() -> dict:
-    plan = Plan.of(registry.declared("prototypes"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import prototypes
+
     settings = params.section("prototypes", prototypes.Params)
     states = {}
     for fold in plan.folds:  # one of whole clips each: what is scored was never seen

@@ -1,15 +1,13 @@
 """Fit the normal speeds of every position from the training clips' optical flow: data/models/motion."""
 
-from vad.detectors import fitted, motion, registry
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("motion")
-def main() -> dict:
-    plan = Plan.of(registry.declared("motion"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import motion
+
     settings = params.section("motion", motion.Params)
     states = {}
     for fold in plan.folds:

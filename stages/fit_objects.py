@@ -1,16 +1,14 @@
 """Fit the densities of normal objects: data/models/objects."""
 
-from vad.detectors import fitted, objects, registry
-from vad.features import backbones
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("objects")
-def main() -> dict:
-    plan = Plan.of(registry.declared("objects"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import objects
+    from vad.features import backbones
+
     settings = params.section("objects", objects.Params)
     backbone = backbones.load(params.section("backbone", backbones.Params))
     states = {}

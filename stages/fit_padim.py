@@ -1,16 +1,14 @@
 """Fit PaDiM's Gaussians on the sampled normal frames: data/models/padim."""
 
-from vad.detectors import fitted, padim, registry
-from vad.features import backbones
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("padim")
-def main() -> dict:
-    plan = Plan.of(registry.declared("padim"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import padim
+    from vad.features import backbones
+
     settings = params.section("padim", padim.Params)
     backbone = backbones.load(params.section("backbone", backbones.Params))
     states = {}

@@ -1,16 +1,14 @@
 """Store SPADE's features of the sampled normal frames: data/models/spade."""
 
-from vad.detectors import fitted, registry, spade
-from vad.features import backbones
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("spade")
-def main() -> dict:
-    plan = Plan.of(registry.declared("spade"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import spade
+    from vad.features import backbones
+
     settings = params.section("spade", spade.Params)
     backbone = backbones.load(params.section("backbone", backbones.Params))
     states = {}

@@ -1,15 +1,13 @@
 """Fit the trajectory detector on the person boxes of the training clips: data/models/tracks."""
 
-from vad.detectors import fitted, registry, tracks
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("tracks")
-def main() -> dict:
-    plan = Plan.of(registry.declared("tracks"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import tracks
+
     settings = params.section("tracks", tracks.Params)
     states = {}
     for fold in plan.folds:

@@ -1,15 +1,16 @@
 """Learn regions' evidence from one label per video, and save the model: data/models/weak."""
 
-from vad.detectors import fitted, registry, weak
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
+from vad.pipeline.errors import CannotFit
 
 
 @fitted.or_stands_aside("weak")
-def main() -> dict:
-    plan = Plan.of(registry.declared("weak"))
-    if reason := plan.why_not() or why_not(plan):
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import weak
+
+    if reason := why_not(plan):
+        raise CannotFit(reason)
     settings = params.section("weak", weak.Params)
     states, of_labels = {}, {}
     for fold in plan.folds:
@@ -21,8 +22,10 @@ def main() -> dict:
     return fitted.save(plan, settings, states)
 
 
-def why_not(plan: Plan) -> str | None:
+def why_not(plan: "fitted.Plan") -> str | None:
     """Why no video-level labels can be learnt from."""
+    from vad.detectors import weak
+
     if plan.protocol == "one_class":
         return "protocol one_class lets nobody see a labelled anomaly"
     reasons = [weak.why_not(plan.labelled(fold.fit)) for fold in plan.folds]

@@ -1,16 +1,14 @@
 """Average the class activation maps of the reference frames: data/models/gradcam."""
 
-from vad.detectors import fitted, gradcam, registry
-from vad.features import backbones
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("gradcam")
-def main() -> dict:
-    plan = Plan.of(registry.declared("gradcam"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import gradcam
+    from vad.features import backbones
+
     settings = params.section("gradcam", gradcam.Params)
     backbone = backbones.load(params.section("backbone", backbones.Params))
     states = {}

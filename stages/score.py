@@ -7,38 +7,47 @@ import logging
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from vad.detectors import fitted, registry
+from vad.detectors import registry
 from vad.pipeline import artifacts, stage
 from vad.pipeline.results import MODELS, why_skipped
 from vad.post_processing import scores
-from vad.protocol.fitting import Plan
 
 MAPS, SCORES = Path("data/maps"), Path("data/scores")
 
 
 def main(name: str) -> dict:
-    plan = Plan.of(registry.declared(name))
-    reason = why_skipped(name)
-    parts, normal = [], None
+    declared = registry.declared(name)
+    if reason := why_skipped(name):
+        logging.info("%s does not run: %s", name, reason)
+        return leave_out(name)
+    import numpy as np
+
+    from vad.detectors import fitted
+    from vad.protocol.fitting import Plan
+
+    plan = Plan.of(declared)
+    model = fitted.load_fitted(MODELS / name)
+    parts = []
     with artifacts.replacing(MAPS / name) as folder:
         folder.mkdir()
-        if reason:
-            logging.info("%s does not run: %s", name, reason)
-        else:
-            model = fitted.load_fitted(MODELS / name)
-            normal = model.normal
-            for fold in plan.folds:
-                for clip, raw, maps in fitted.scored(model.detector(fold.name), plan, fold.test):
-                    if maps is not None:
-                        arrays = {"frames": clip.frames, "maps": maps.astype(np.float16)}
-                        artifacts.write_arrays(folder / f"{clip.name}.npz", arrays)
-                    rows = fold.test[fold.test["clip"] == clip.name].sort_values("frame")
-                    parts.append(rows.assign(fold=fold.name, score=raw.astype(np.float64)))
-    table = scores.table(parts, normal)
+        for fold in plan.folds:
+            for clip, raw, maps in fitted.scored(model.detector(fold.name), plan, fold.test):
+                if maps is not None:
+                    arrays = {"frames": clip.frames, "maps": maps.astype(np.float16)}
+                    artifacts.write_arrays(folder / f"{clip.name}.npz", arrays)
+                rows = fold.test[fold.test["clip"] == clip.name].sort_values("frame")
+                parts.append(rows.assign(fold=fold.name, score=raw.astype(np.float64)))
+    table = scores.table(parts, model.normal)
     artifacts.save_table(SCORES / f"{name}.parquet", table)
     return {"frames": len(table)}
+
+
+def leave_out(name: str) -> dict:
+    """The empty outputs of a detector that does not run."""
+    with artifacts.replacing(MAPS / name) as folder:
+        folder.mkdir()
+    artifacts.save_empty_table(SCORES / f"{name}.parquet", scores.COLUMNS)
+    return {"frames": 0}
 
 
 if __name__ == "__main__":

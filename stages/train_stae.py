@@ -1,15 +1,13 @@
 """Train the spatio-temporal autoencoder; an interrupted training goes on where it was: data/models/stae."""
 
-from vad.detectors import fitted, registry, stae
+from vad.detectors import fitted
 from vad.pipeline import params, stage
-from vad.protocol.fitting import Plan
 
 
 @fitted.or_stands_aside("stae")
-def main() -> dict:
-    plan = Plan.of(registry.declared("stae"))
-    if reason := plan.why_not():
-        return fitted.stand_aside(plan, reason)
+def main(plan: "fitted.Plan") -> dict:
+    from vad.detectors import stae
+
     settings = params.section("stae", stae.Params)
     states = {}
     for fold in plan.folds:

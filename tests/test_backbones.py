@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -172,3 +174,14 @@ def test_a_failed_download_is_told_once(monkeypatch, caplog):
 def test_unknown_layer_names_the_choices(backbone):
     with pytest.raises(UserError, match="no layer 'layer9'; choose from layer1, layer2, layer3, layer4"):
         backbone.features(torch.zeros(1, 3, 64, 64), ["layer9"])
+
+
+def test_a_backbone_does_without_pytorchs_compiler_which_works_afterwards():
+    code = (
+        "import sys, torch\n"
+        "from vad.features import backbones\n"
+        "backbones.load(backbones.Params(name='efficientnet_lite0', weights=None, image_size=64))\n"
+        "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules\n"
+        "assert callable(torch._dynamo.optimize) and torch.compiler.disable(len) is not None\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -54,7 +54,7 @@ def test_a_detector_that_cannot_be_fitted_stands_aside_with_its_reason(store, mo
     def refuse(*_):
         raise CannotFit("no clip is long enough")
 
-    monkeypatch.setattr(fit_motion.motion, "fit", refuse)
+    monkeypatch.setattr(registry.module("motion"), "fit", refuse)
     with caplog.at_level("INFO"):
         assert fit_motion.main() == {"frames": 0}
         assert score.main("motion") == {"frames": 0}

@@ -13,19 +13,21 @@ from functools import cached_property, wraps
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-from tqdm import tqdm
-
-from vad.data.frames import Clip
 from vad.detectors import registry
 from vad.pipeline import artifacts, params
 from vad.pipeline.errors import CannotFit, UserError
 from vad.pipeline.params import Section
 from vad.pipeline.results import MODELS
-from vad.protocol.fitting import Plan
+from vad.protocol.declaration import SWITCHED_OFF
+
+if TYPE_CHECKING:  # a detector that is switched off stands aside before any of these is loaded
+    import numpy as np
+    import pandas as pd
+
+    from vad.data.frames import Clip
+    from vad.protocol.fitting import Plan
 
 log = logging.getLogger(__name__)
 
@@ -34,27 +36,38 @@ NORMAL = ["fold", "clip", "scene", "fps", "frame", "label", "score"]
 MADE_BY = {"objects": ["extract_objects"], "tracks": ["extract_objects", "link_tracks"], "embeddings": ["encoder"]}
 VERSIONS = ("torch", "numpy", "scikit-learn", "opencv-python-headless")
 
-State = dict[str, np.ndarray]
+State = dict[str, "np.ndarray"]
 Main = Callable[[], dict]
+Fit = Callable[["Plan"], dict]
 
 
-def stand_aside(plan: Plan, reason: str) -> dict:
-    """Save that the detector did not run and why; returns the record of costs."""
-    log.info("%s does not run: %s", plan.declared.name, reason)
-    artifacts.save_state(MODELS / plan.declared.name, {}, {"skipped": reason}, {"normal": _normal([])})
+def stand_aside(name: str, reason: str) -> dict:
+    """Save that detector ``name`` did not run and why; returns the record of costs."""
+    log.info("%s does not run: %s", name, reason)
+    artifacts.save_state(MODELS / name, {}, {"skipped": reason})
     return {"frames": 0}
 
 
-def or_stands_aside(name: str) -> Callable[[Main], Main]:
-    """Decorates the stage that fits detector ``name``: where this data cannot be fitted, that is the reason saved."""
+def or_stands_aside(name: str) -> Callable[[Fit], Main]:
+    """Decorates the stage that fits detector ``name`` by its plan; a reason not to is saved.
 
-    def decorate(main: Main) -> Main:
-        @wraps(main)
+    What the stage imports inside its function is loaded only where the detector runs.
+    """
+
+    def decorate(fit: Fit) -> Main:
+        @wraps(fit)
         def attempt() -> dict:
+            if not params.switches().get(name, False):
+                return stand_aside(name, SWITCHED_OFF)
+            from vad.protocol.fitting import Plan
+
+            plan = Plan.of(registry.declared(name))
+            if reason := plan.why_not():
+                return stand_aside(name, reason)
             try:
-                return main()
+                return fit(plan)
             except CannotFit as error:
-                return stand_aside(Plan.of(registry.declared(name)), str(error))
+                return stand_aside(name, str(error))
 
         return attempt
 
@@ -62,7 +75,7 @@ def or_stands_aside(name: str) -> Callable[[Main], Main]:
 
 
 def save(
-    plan: Plan, settings: Section, states: dict[str, State], *needs: Any, into: Path = MODELS, **more: object
+    plan: "Plan", settings: Section, states: dict[str, State], *needs: Any, into: Path = MODELS, **more: object
 ) -> dict:
     """Save the fitted states with all that scoring needs, and the scores they give to held-out normal frames.
 
@@ -101,12 +114,15 @@ def copy(model: Path, to: Path) -> None:
     artifacts.save_state(to, states, meta, tables)
 
 
-def scored(detector: Any, plan: Plan, rows: pd.DataFrame) -> Iterator[tuple[Clip, np.ndarray, np.ndarray | None]]:
+def scored(detector: Any, plan: "Plan", rows: "pd.DataFrame") -> "Iterator[tuple[Clip, np.ndarray, np.ndarray | None]]":
     """(clip, its (N,) scores, its (N, h, w) map or None) for every clip that ``rows`` name.
 
     Raises:
         UserError: a frame has no finite score.
     """
+    import numpy as np
+    from tqdm import tqdm
+
     name = plan.declared.name
     with tqdm(total=len(rows), desc=f"score {name}", unit="frame") as bar:
         for clip in plan.clips(rows):
@@ -129,7 +145,7 @@ class Fitted:
     name: str
     states: dict[str, State]
     settings: Section
-    normal: pd.DataFrame
+    normal: "pd.DataFrame"
     meta: dict
 
     def detector(self, fold: str = "all", backbone: Any = None) -> Any:
@@ -173,17 +189,22 @@ def load_fitted(folder: Path | str) -> Fitted:
     return Fitted(meta["detector"], states, settings, tables["normal"], meta)
 
 
-def _rows(plan: Plan, rows: pd.DataFrame, part: tuple, fold: str) -> pd.DataFrame:
+def _rows(plan: "Plan", rows: "pd.DataFrame", part: tuple, fold: str) -> "pd.DataFrame":
+    import numpy as np
+
     clip, scores, _ = part
     own = rows[rows["clip"] == clip.name].sort_values("frame")
     return own.assign(fold=fold, scene=clip.scene, fps=clip.fps, score=np.asarray(scores, np.float64))[NORMAL]
 
 
-def _normal(parts: list[pd.DataFrame]) -> pd.DataFrame:
+def _normal(parts: "list[pd.DataFrame]") -> "pd.DataFrame":
+    import numpy as np
+    import pandas as pd
+
     kinds = dict(zip(NORMAL, [str, str, str, float, np.int64, np.int8, float], strict=True))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({column: [] for column in NORMAL})
     return table.astype(kinds)
 
 
-def _in(clip: Clip, rows: pd.DataFrame) -> bool:
+def _in(clip: "Clip", rows: "pd.DataFrame") -> bool:
     return bool((rows["clip"] == clip.name).any())

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from vad.data.frames import Clip
-from vad.features import engines, folding
+from vad.features import engines, folding, lean
 from vad.pipeline import stage
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
@@ -170,6 +170,7 @@ def load(params: Params, device: str | None = None, key: str = "backbone.name") 
     Raises:
         UserError: an unknown name, a download that failed, or weights that do not fit.
     """
+    lean.load()
     builder = {"efficientnet_lite0": _efficientnet_lite0, "resnet18": _resnet18}.get(params.name, _timm)
     try:
         net, stages, mean, std = builder(params)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vad.features import semantic
+from vad.features import lean, semantic
 from vad.pipeline import stage
 from vad.pipeline.errors import UserError
 
@@ -22,6 +22,7 @@ class OpenClip:
     """The encoder ``open_clip``; see :class:`vad.features.semantic.Encoder`."""
 
     def __init__(self, params: semantic.Params) -> None:
+        lean.load()
         import open_clip
 
         _check(params)

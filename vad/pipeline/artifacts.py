@@ -8,19 +8,19 @@ truncated, emptied or changed by a bit is :class:`~vad.pipeline.errors.Damaged`,
 
 import io
 import json
+import math
 import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from vad.pipeline import naming, scratch, seals, sums
 from vad.pipeline.errors import Damaged, Missing
+
+if TYPE_CHECKING:  # a stage that stands aside writes JSON alone, and is done before these are loaded
+    import numpy as np
+    import pandas as pd
 
 
 @contextmanager
@@ -50,29 +50,38 @@ def save_json(path: Path | str, values: dict, digits: int | None = 6) -> None:
         temporary.write_text(json.dumps(_plain(values, digits), indent=2, ensure_ascii=False) + "\n")
 
 
-def _plain(value: object, digits: int | None) -> object:
+def _plain(value: Any, digits: int | None) -> object:
     if isinstance(value, dict):
         return {str(key): _plain(item, digits) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
+        value = value.tolist()
+    if isinstance(value, list | tuple):
         return [_plain(item, digits) for item in value]
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        if not np.isfinite(value):
+    if isinstance(value, float):
+        if not math.isfinite(value):
             return None
-        return float(value) if digits is None else round(float(value), digits)
+        return value if digits is None else round(value, digits)
     return value
 
 
-def save_table(path: Path | str, table: pd.DataFrame) -> None:
+def save_table(path: Path | str, table: "pd.DataFrame") -> None:
     """A table as .parquet or .csv, by the suffix of ``path``, without its index."""
     with replacing(path) as temporary:
         write_table(temporary, table)
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
+def save_empty_table(path: Path | str, columns: dict[str, str]) -> None:
+    """A .parquet table without rows, of columns name -> Arrow's name of the type; quicker than by way of pandas."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns.items()], {"seal": seals.EMPTY})
+    with replacing(path) as temporary:
+        parquet.write_table(pa.Table.from_batches([], schema), temporary, write_page_checksum=True)
+        seals.seal(temporary)
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
     """The same into a folder that is itself being written."""
     if path.suffix == ".csv":
         _texts(table, naming.cell).to_csv(path, index=False, lineterminator="\n")
@@ -81,8 +90,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         seals.seal(path)
 
 
-def _texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+def _texts(table: "pd.DataFrame", change: Callable[[str], str]) -> "pd.DataFrame":
     """The table with those cells changed that a spreadsheet could take for a formula."""
+    import pandas as pd
 
     def hostile(name: str) -> bool:
         return any(isinstance(cell, str) and naming.FORMULA.match(cell) for cell in table[name].unique())
@@ -92,7 +102,7 @@ def _texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     return table.assign(**cells)
 
 
-def _write_parquet(path: Path, table: pd.DataFrame) -> None:
+def _write_parquet(path: Path, table: "pd.DataFrame") -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -101,21 +111,23 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
     parquet.write_table(columns, path, write_page_checksum=True)
 
 
-def save_arrays(path: Path | str, arrays: dict[str, np.ndarray]) -> None:
+def save_arrays(path: Path | str, arrays: "dict[str, np.ndarray]") -> None:
     """Named arrays as a compressed .npz (its zip entries carry no time stamp)."""
     with replacing(path) as temporary:
         write_arrays(temporary, arrays)
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: "dict[str, np.ndarray]") -> None:
     """The same into a folder that is itself being written."""
+    import numpy as np
+
     with open(path, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stubs take an array for allow_pickle
     seals.seal(path)
 
 
-States = dict[str, dict[str, np.ndarray]]  # fold name -> array name -> array
-Tables = dict[str, pd.DataFrame]
+States = dict[str, dict[str, "np.ndarray"]]  # fold name -> array name -> array
+Tables = dict[str, "pd.DataFrame"]
 
 
 def save_state(folder: Path | str, states: States, meta: dict, tables: Tables | None = None) -> None:
@@ -125,11 +137,12 @@ def save_state(folder: Path | str, states: States, meta: dict, tables: Tables | 
         states: detectors that need no labels have the one fold ``all``.
         meta: small JSON values; empty ``states`` with ``meta["skipped"] = "why"`` says that the detector did not run.
     """
-    from safetensors.numpy import save
-
     with replacing(folder) as temporary:
         temporary.mkdir()
         for fold, arrays in states.items():
+            import numpy as np
+            from safetensors.numpy import save
+
             contiguous = {name: np.asarray(array, order="C") for name, array in sorted(arrays.items())}
             file = temporary / f"{fold}.safetensors"
             # By way of memory: when the disk is full, save_file removes what it wrote, and there is room again.
@@ -143,13 +156,15 @@ def save_state(folder: Path | str, states: States, meta: dict, tables: Tables | 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def load_table(path: Path | str, **options) -> pd.DataFrame:
+def load_table(path: Path | str, **options) -> "pd.DataFrame":
     """A table that :func:`save_table` wrote; ``options`` are those of pandas' reader.
 
     Raises:
         Missing: there is no such file.
         Damaged: it is not what was written.
     """
+    import pandas as pd
+
     path = Path(path)
     with _reading(path):
         if path.suffix == ".csv":
@@ -158,8 +173,12 @@ def load_table(path: Path | str, **options) -> pd.DataFrame:
         return pd.read_parquet(io.BytesIO(seals.unsealed(path)), page_checksum_verification=True, **options)
 
 
-def load_arrays(path: Path | str) -> dict[str, np.ndarray]:
+def load_arrays(path: Path | str) -> "dict[str, np.ndarray]":
     """The arrays of an .npz, all of them. Raises as :func:`load_table`."""
+    import zipfile
+
+    import numpy as np
+
     path = Path(path)
     with _reading(path), zipfile.ZipFile(io.BytesIO(seals.unsealed(path))) as archive:
         # Each entry whole, so that zip's own checksum of it is compared too.
@@ -205,23 +224,33 @@ def _text(path: Path) -> bytes:
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """What libraries say of a broken file, as one line that names it."""
-    from pyarrow import ArrowException
-    from safetensors import SafetensorError
-
-    broken = (
-        ValueError, KeyError, TypeError, EOFError, OverflowError, MemoryError, struct.error, zlib.error, SyntaxError,
-        NotImplementedError, zipfile.BadZipFile, pd.errors.ParserError, ArrowException, SafetensorError,
-    )  # fmt: skip
     try:
         yield
     except FileNotFoundError as error:
         raise Missing(path) from error
-    except broken as error:
-        raise Damaged(path, _first_line(error)) from error
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None and not isinstance(error, _broken()):
             raise  # the file system's own: no permission, an unreadable sector
         raise Damaged(path, _first_line(error)) from error
+    except Exception as error:
+        if not isinstance(error, _broken()):
+            raise
+        raise Damaged(path, _first_line(error)) from error
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    import struct
+    import zipfile
+    import zlib
+
+    import pandas as pd
+    from pyarrow import ArrowException
+    from safetensors import SafetensorError
+
+    return (
+        ValueError, KeyError, TypeError, EOFError, OverflowError, MemoryError, struct.error, zlib.error, SyntaxError,
+        NotImplementedError, zipfile.BadZipFile, pd.errors.ParserError, ArrowException, SafetensorError,
+    )  # fmt: skip
 
 
 def _first_line(error: Exception) -> str:

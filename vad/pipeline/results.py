@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from vad.pipeline import artifacts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METRICS = Path("metrics")
 MODELS = Path("data/models")
@@ -59,7 +60,9 @@ def read_json(path: Path) -> dict:
     return artifacts.load_json(path) if path.exists() else {}
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> "pd.DataFrame":
     """The CSV table in ``path``, clips, scenes and types as text; empty where there is no such file."""
+    import pandas as pd
+
     texts = dict.fromkeys(["clip", "scene", "type"], str)
     return artifacts.load_table(path, dtype=texts) if path.exists() else pd.DataFrame()

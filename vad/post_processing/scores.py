@@ -1,29 +1,34 @@
 """The table of one detector's scores, the first thing that post-processing sees."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-from vad.post_processing.calibration import quantile
+COLUMNS = {
+    "clip": "string", "frame": "int64", "role": "string", "fold": "string", "label": "int8", "score": "double",
+    "calibrated": "double",
+}  # fmt: skip
 
-COLUMNS = ["clip", "frame", "role", "fold", "label", "score", "calibrated"]
 
-
-def table(test: Sequence[pd.DataFrame], normal: pd.DataFrame) -> pd.DataFrame:
+def table(test: "Sequence[pd.DataFrame]", normal: "pd.DataFrame") -> "pd.DataFrame":
     """``data/scores/<detector>.parquet``: clip, frame, role, fold, label, score, calibrated.
 
     ``calibrated`` is the quantile of the raw score among the same fold's held-out normal frames.
 
     Args:
-        test: clip, frame, fold (the fit's name), label, score of the test frames, in parts; empty where the detector
-            did not run. normal: the same of the held-out normal frames, by every fit.
+        test: clip, frame, fold (the fit's name), label, score of the test frames, in parts. normal: the same of the
+            held-out normal frames, by every fit.
     """
-    if not test:
-        return pd.DataFrame({column: [] for column in COLUMNS}).astype({"clip": str, "role": str, "fold": str})
+    import numpy as np
+    import pandas as pd
+
+    from vad.post_processing.calibration import quantile
+
     every = pd.concat([normal.assign(role="calibration"), *(part.assign(role="test") for part in test)])
     parts = []
     for fold, part in every.groupby("fold", sort=True):
         held_out = normal.loc[normal["fold"] == fold, "score"].to_numpy(np.float64)
         parts.append(part.assign(calibrated=quantile(part["score"].to_numpy(np.float64), held_out)))
-    return pd.concat(parts)[COLUMNS].sort_values(["role", "fold", "clip", "frame"], ignore_index=True)
+    return pd.concat(parts)[list(COLUMNS)].sort_values(["role", "fold", "clip", "frame"], ignore_index=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+SWITCHED_OFF = "switched off in params.yaml (detectors)"  # why a detector does not run
 SOURCES = ("frames", "objects", "tracks", "embeddings")
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vad.data.frames import Clip, FrameStore
 from vad.pipeline import artifacts, params
-from vad.protocol.declaration import Declaration
+from vad.protocol.declaration import SWITCHED_OFF, Declaration
 from vad.protocol.folds import Fold, folds, select
 
 SAMPLE = Path("data/sample.parquet")
@@ -18,7 +18,7 @@ SAMPLE = Path("data/sample.parquet")
 def why_not(declared: Declaration, store: FrameStore) -> str | None:
     """Why a detector does not run on this data, in a few words; None when it does."""
     if not params.switches().get(declared.name, False):
-        return "switched off in params.yaml (detectors)"
+        return SWITCHED_OFF
     if not declared.needs_pixels:
         return None if len(store.linked_tracks) else "the data set has no person tracks"
     return None if store.has_pixels else "the data set has no pixels, only tracks"

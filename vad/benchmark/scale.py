@@ -1,0 +1,255 @@
+"""How every stage's time and memory grow with the data: a small data set, then four and sixteen times as much.
+
+Each stage of dvc.yaml runs in a process of its own, as DVC runs it. What samples may hold (balance_sample,
+max_fit_frames, boxes, ...) is set to what the smallest data set fills, so that nothing still grows towards a bound of
+its own: what is seen is how a stage grows for good. Trainings are cut to a few steps, which cost the same however much
+data there is.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from tqdm import tqdm
+
+from vad.pipeline import artifacts, params
+from vad.pipeline.errors import UserError
+
+TIMES = (1, 4, 16)
+BARS = {"time": 1.05, "memory": 0.1}  # largest exponents
+NOISE = 2.0  # seconds of CPU by which a stage must differ between the smallest and the largest before growth is told
+POLL = 0.05  # seconds between two looks at memory
+
+# The data set of once: rendered, with labels, masks, events and clips of one label.
+ONCE = {"train_clips": 6, "test_clips": 4, "weak_clips": 4}
+FIXED = {
+    "simulate": {"frames": 48, "width": 320, "height": 180, "scenes": 2, "weak_frames": 120},
+    "balance_sample": {
+        "normal": 100, "cam_reference": 20, "prototypes_per_class": 60, "test_per_class": 40, "calibration": 48,
+    },
+    "spade": {"gallery": 60, "neighbours": 10},
+    "prototypes": {"k": 10},
+    "motion": {"max_fit_frames": 100},
+    "stillness": {"max_fit_frames": 100, "max_things": 100},
+    "extract_objects": {"max_fit_frames": 100},
+    "objects": {"max_objects": 100},
+    "object_ae": {"max_objects": 100, "steps": 20},
+    "tracks": {"boxes": 100, "scene_boxes": 100, "components": 2},
+    "stae": {"steps": 8, "max_frames": 200, "holdout_windows": 8},
+    "weak": {"steps": 20, "trees": 10},
+    "evaluation": {"resamples": 200},
+    "pictures": {"clips_per_page": 4},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of dvc.yaml: its name and the module and arguments that ``python -m`` runs."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass
+class Growth:
+    """What one stage took at each size.
+
+    Attributes:
+        seconds: wall clock; cpu: seconds of all cores, its children's too; peak_mib: largest resident memory of the
+            process and its children together.
+        frames: stored frames of the data set at each size.
+    """
+
+    name: str
+    frames: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    peak_mib: list[float] = field(default_factory=list)
+
+    @property
+    def time_exponent(self) -> float | None:
+        """Of CPU seconds, the cost of starting taken off; None where they hardly differ."""
+        return exponent(self.frames, self.cpu) if self.cpu[-1] - self.cpu[0] >= NOISE else None
+
+    @property
+    def memory_exponent(self) -> float:
+        """Of the peak, the interpreter and its libraries included: the slope of its logarithm over that of frames."""
+        return float(np.polyfit(np.log(self.frames), np.log(self.peak_mib), 1)[0])
+
+    @property
+    def per_thousand(self) -> tuple[float, float]:
+        """CPU seconds and MiB that 1,000 more frames cost, between the two largest sizes."""
+        more = (self.frames[-1] - self.frames[-2]) / 1000
+        return (self.cpu[-1] - self.cpu[-2]) / more, (self.peak_mib[-1] - self.peak_mib[-2]) / more
+
+    @property
+    def met(self) -> bool:
+        """Whether both exponents keep the bars."""
+        return (self.time_exponent or 0) <= BARS["time"] and self.memory_exponent <= BARS["memory"]
+
+    def row(self) -> dict[str, object]:
+        """Everything for JSON."""
+        seconds, mib = self.per_thousand
+        return asdict(self) | {
+            "time_exponent": self.time_exponent,
+            "memory_exponent": self.memory_exponent,
+            "seconds_per_1000": seconds,
+            "mib_per_1000": mib,
+            "met": self.met,
+        }
+
+
+def exponent(frames: Sequence[int], costs: Sequence[float]) -> float:
+    """p of cost = a + b frames^p through three points whose frames grow by equal factors: a drops out.
+
+    Returns:
+        NaN where the costs do not rise all the way.
+    """
+    first, second, third = costs
+    if not third > second > first:
+        return 0.0 if third <= second else float("nan")
+    low, high = np.log(frames[1] / frames[0]), np.log(frames[2] / frames[1])
+    return float(np.log((third - second) / (second - first)) / ((low + high) / 2))
+
+
+def steps(file: Path) -> list[Step]:
+    """The stages of ``file`` in its order, which is that of a run; those of a ``foreach`` one by one."""
+    text = yaml.safe_load(file.read_text(encoding="utf-8"))
+    known = {name: own for group in text["vars"] for name, own in group.items()}
+    found = []
+    for name, own in text["stages"].items():
+        if "foreach" not in own:
+            found.append(_step(name, own["cmd"], {}))
+            continue
+        for key, item in known[own["foreach"].removeprefix("${").removesuffix("}")].items():
+            values = {"key": key} | {f"item.{part}": value for part, value in item.items()}
+            found.append(_step(f"{name}@{key}", own["do"]["cmd"], values))
+    return found
+
+
+def _step(name: str, command: str, values: dict[str, str]) -> Step:
+    filled = re.sub(r"\$\{([^}]+)\}", lambda match: str(values[match[1]]), command).split()
+    if filled[:2] != ["python", "-m"]:
+        raise UserError(f"dvc.yaml: stage {name} is no 'python -m <module>': {command}")
+    return Step(name, tuple(filled[2:]))
+
+
+def sized(values: dict, times: int) -> dict:
+    """``values``, a whole params.yaml, for a data set ``times`` as large as the smallest.
+
+    Sections and keys that it lacks are left out.
+    """
+    values = deepcopy(values)
+    wanted = {name: dict(own) for name, own in FIXED.items()}
+    wanted["simulate"] |= {name: count * times for name, count in ONCE.items()}
+    for name, own in wanted.items():
+        section = values.get(name, {})
+        section |= {key: value for key, value in own.items() if key in section}
+    values["data"]["root"] = "data/campus-sim"
+    return values
+
+
+def project(root: Path, folder: Path, times: int) -> None:
+    """A folder in which the stages of the project at ``root`` run on a data set ``times`` as large."""
+    folder.mkdir(parents=True)
+    shutil.copytree(root / "report", folder / "report", ignore=shutil.ignore_patterns("report.tex", "report.pdf"))
+    values = sized(params.read_file(root / "params.yaml"), times)
+    (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+
+def run(command: Sequence[str], folder: Path, root: Path) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak MiB of ``python -m command`` in ``folder``, all its processes together.
+
+    Raises:
+        UserError: it failed; the last line that it wrote says why.
+    """
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    started = time.perf_counter()
+    with open(folder / "log", "w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log, text=True
+        )
+        peak = 0.0
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            peak = max(peak, _resident(process.pid))
+            time.sleep(POLL)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            log.seek(0)
+            raise UserError(f"{' '.join(command)} failed: {(log.read().strip().splitlines() or ['no message'])[-1]}")
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, peak
+
+
+def _resident(pid: int) -> float:
+    """MiB of the process and its children: each one's largest so far where it is alone, else what they hold now."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        family = process.children(recursive=True)
+        if not family:
+            status = Path(f"/proc/{pid}/status").read_text()
+            return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0.0)
+        return sum(one.memory_info().rss for one in [process, *family]) / 2**20
+    except (psutil.Error, OSError):
+        return 0.0  # it ended meanwhile
+
+
+def measure(root: Path, folder: Path, times: Sequence[int] = TIMES) -> list[Growth]:
+    """Run every stage of the project at ``root`` on each size below the new ``folder``.
+
+    Raises:
+        UserError: a stage failed.
+    """
+    wanted = steps(root / "dvc.yaml")
+    grown = {step.name: Growth(step.name) for step in wanted}
+    with tqdm(total=len(times) * len(wanted), desc="scale", unit="stage") as bar:
+        for size in times:
+            place = folder / f"{size}x"
+            project(root, place, size)
+            costs = []
+            for step in wanted:
+                bar.set_postfix_str(f"{size}x {step.name}")
+                costs.append(run(step.command, place, root))
+                bar.update()
+            frames = len(pd.read_parquet(place / "data/frames.parquet", columns=["clip"]))
+            for step, (seconds, cpu, peak) in zip(wanted, costs, strict=True):
+                own = grown[step.name]
+                own.frames.append(frames)
+                own.seconds.append(seconds)
+                own.cpu.append(cpu)
+                own.peak_mib.append(peak)
+            artifacts.save_json(folder / "so-far.json", {name: asdict(own) for name, own in grown.items()})
+    return list(grown.values())
+
+
+HEADER = "| stage | CPU s | s per 1,000 frames | exponent | peak MiB | MiB per 1,000 frames | exponent |"
+
+
+def table(grown: Sequence[Growth]) -> str:
+    """The figures as a Markdown table, a row a stage."""
+    lines = [HEADER, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for own in grown:
+        seconds, mib = own.per_thousand
+        times, peaks = (
+            " / ".join(f"{value:{form}}" for value in values)
+            for values, form in ((own.cpu, ".1f"), (own.peak_mib, ".0f"))
+        )
+        told = "flat" if own.time_exponent is None else f"{own.time_exponent:.2f}"
+        lines.append(
+            f"| {own.name} | {times} | {seconds:.2f} | {told} | {peaks} | {mib:.1f} | {own.memory_exponent:.2f} |"
+        )
+    return "\n".join(lines)
