@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ import yaml
 from stages import verify
 from vad.pipeline import verification
 from vad.pipeline.errors import UserError
+
+ROOT = Path(__file__).parents[1]
 
 
 def md5(content: bytes) -> str:
@@ -97,3 +102,16 @@ def test_a_damaged_list_of_a_folder_is_found(run):
     assert found() == [f"{listing} is damaged"]
     Path("data/maps/01.npz").unlink()
     assert found()[0] == "data/maps is damaged"
+
+
+def test_what_a_run_makes_is_one_file_with_its_copy_in_the_cache(tmp_path):
+    """By the repository's own configuration of DVC; where the file system has hard links."""
+    shutil.copytree(ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local"))
+    stage = {
+        "cmd": "mkdir -p data/frames && echo 1 > data/frames/a && echo 2 > data/b",
+        "outs": ["data/frames", "data/b"],
+    }
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"make": stage}}))
+    command = "from dvc.cli import main; main(['config', '-q', 'core.no_scm', 'true']); exit(main(['repro', '-q']))"
+    subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True)
+    assert [os.stat(tmp_path / name).st_nlink for name in ("data/frames/a", "data/b")] == [2, 2]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vad.data import annotations, layouts, track_files, weak_clips, weak_runs
+from vad.data import annotations, layouts, room, track_files, weak_clips, weak_runs
 from vad.data.clips import RawClip
 from vad.data.frames import DATA
 from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, Part, annotate, extract_clip
@@ -46,6 +46,7 @@ def extract(
     root, out = Path(data.root), Path(out)
     every = layouts.find_clips(root, data.layout, data.fps)
     clips, weak = ([clip for clip in every if (clip.split == "weak") is wanted] for wanted in (False, True))
+    room.check(every, params, out, runs.run / runs.stride if runs else 1.0)
     with artifacts.replacing(out / "frames") as frames_folder, artifacts.replacing(out / "masks") as masks_folder:
         frames_folder.mkdir()
         masks_folder.mkdir()

@@ -59,7 +59,7 @@ def adapt(
         raise UserError(f"{out} is the bundle itself: name another folder with --out")
     bundles.load(folder)
     with artifacts.replacing(out) as made:
-        shutil.copytree(folder, made)
+        shutil.copytree(folder, made, copy_function=shutil.copyfile)  # what DVC linked may not be written
         _give_scene(made, videos, scene)
         normal = judged(bundles.load(made), videos, scene, progress)
         minutes = float(np.ptp(normal.seconds)) / 60 if len(normal.seconds) else 0.0
