@@ -17,6 +17,7 @@ def run_stage(folder: Path) -> subprocess.CompletedProcess:
     sections = {
         "data": {"root": "raw", "layout": "auto", "fps": None, "size": None},
         "extract_frames": {"short_side": 240, "stride": 1, "jpeg_quality": 95, "turn_back": True},
+        "weak_clips": {"stride": 40, "run": 9},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "VAD_WORKERS": "1"}
