@@ -3,7 +3,8 @@
 ``python -m stages.weak_tracks ROOT [--seeds 3] [--json FILE]``: ROOT holds tracks/, testing/test_frame_mask/ and
 weak_split/ (SH_Train_new.txt, SH_Test_NEW.txt). Prints the frame-level AUC of the split's test clips; a seed deals the
 normal training clips to those that show what is normal and those that are learnt from. No epoch is chosen: there is
-none, and test labels are read only to print the figure.
+none, and test labels are read only to print the figure. ``--snippets FOLDER`` writes the tracks as features of 16
+frames instead, for ``stages.weak_features``.
 """
 
 import argparse
@@ -14,9 +15,10 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
 from vad.data import track_files, weak_labels
+from vad.data.feature_sets import SNIPPET
 from vad.data.frames import Clip
 from vad.detectors import weak
-from vad.detectors.weak import from_tracks
+from vad.detectors.weak import from_tracks, regions
 from vad.metrics.measures import Frames, interval, resamples
 from vad.perception import detection
 from vad.perception.feeding import camera_of
@@ -33,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--snippets", type=Path, metavar="FOLDER", help="write features for stages.weak_features")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     options = parser.parse_args()
     lists = weak_labels.read(options.root / "weak_split")
@@ -41,6 +44,9 @@ def main() -> None:
         raise UserError(f"{options.root / 'tracks'} has no tracks of {missing[0]} ({len(missing)} clips are missing)")
     settings = params.section("weak", weak.Params).model_copy(update={"leaf_regions": LEAF})
     clips = Clips(files, lists)
+    if options.snippets:
+        write(clips, options.snippets)
+        return
     first = params.common().seed
     found = [measure(clips, settings, seed) for seed in range(first, first + options.seeds)]
     for row in found:
@@ -74,6 +80,24 @@ class Clips:
         return Clip(name, name[:2], split, FPS, frames, labels, frames, objects=table, size=SIZE)
 
 
+def write(clips: Clips, folder: Path) -> None:
+    """A ``.npy`` per clip, (T, D) of snippets of 16 frames; usual places are those of the normal training clips."""
+    normal = [clips.clip(name, "train", 0) for name, label in clips.lists.train.items() if not label]
+    state = regions.reference(normal)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in [*clips.lists.train, *clips.lists.test]:
+        clip = clips.clip(name, "test", 0)
+        table = detection.objects_of(clip)
+        measures = regions.measured(table, clip.scene, clip.size, state)
+        until = len(frame_labels(clips.lists.test[name])) if name in clips.lists.test else 0
+        np.save(folder / f"{name}.npy", from_tracks.snippets(measures, table["frame"].to_numpy(), SNIPPET, until))
+
+
+def frame_labels(truth: weak_labels.Truth, last: int = 0) -> np.ndarray:
+    """(F,) of a test clip, as long as its array of labels, else as its list says, else up to frame ``last``."""
+    return truth.frames(len(np.load(truth.labels)) if truth.labels is not None else truth.length or last)
+
+
 def measure(clips: Clips, settings: weak.Params, seed: int) -> dict[str, float]:
     """Fit with one deal of the normal clips; frame-level AUC of the test clips with its interval over clips."""
     normal = [name for name, label in clips.lists.train.items() if not label]
@@ -87,7 +111,7 @@ def measure(clips: Clips, settings: weak.Params, seed: int) -> dict[str, float]:
     for name, truth in clips.lists.test.items():
         clip = clips.clip(name, "test", 0)
         last = int(clip.frames[-1]) + 1 if len(clip.frames) else 1
-        own = truth.frames(len(np.load(truth.labels)) if truth.labels is not None else truth.length or last)
+        own = frame_labels(truth, last)
         labels.append(own)
         scores.append(smoothed(clip, detector, len(own)))
     groups = np.repeat(np.arange(len(labels)), [len(own) for own in labels])

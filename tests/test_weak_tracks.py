@@ -58,3 +58,13 @@ def test_runners_are_found_from_clip_labels(tmp_path):
     found = weak_tracks.measure(clips, PARAMS.model_copy(update={"leaf_regions": 10}), 0)
     assert found["clips"] == 12
     assert found["roc_auc"] > 0.9
+
+
+def test_tracks_as_snippets_of_features():
+    measures = np.array([[1.0, np.nan], [3.0, 4.0], [5.0, 6.0]])
+    found = from_tracks.snippets(measures, np.array([0, 15, 33]), 16, until=70)
+    assert found.shape == (5, 5)
+    assert found[0].tolist() == pytest.approx([3, 4, 2, 2, np.log(3)])
+    assert found[1].tolist() == found[3].tolist() == [0] * 5
+    assert found[2].tolist() == pytest.approx([5, 6, 5, 6, np.log(2)])
+    assert from_tracks.snippets(measures[:0], np.zeros(0, int), 16).shape == (1, 5)

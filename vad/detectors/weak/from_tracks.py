@@ -41,6 +41,22 @@ def described(boxes: pd.DataFrame, fps: float, step: int) -> pd.DataFrame:
     return pd.DataFrame(np.concatenate(parts), columns=COLUMNS).astype({"frame": np.int64})
 
 
+def snippets(measures: np.ndarray, frames: np.ndarray, length: int, until: int = 0) -> np.ndarray:
+    """(T, 2 F + 1) float32 features of snippets of ``length`` frames: the regions' largest and mean measures, how many.
+
+    Args:
+        measures: (N, F) of regions, unknown ones NaN; frames: (N,) their frame numbers.
+        until: frames of the clip, where it is known to go on after its last region.
+    """
+    known = np.nan_to_num(measures)
+    which = frames // length
+    found = np.zeros((max(int(which.max(initial=0)) + 1, -(-until // length)), 2 * known.shape[1] + 1), np.float32)
+    for snippet in np.unique(which):
+        own = known[which == snippet]
+        found[snippet] = np.concatenate([own.max(0), own.mean(0), [np.log1p(len(own))]])
+    return found
+
+
 def typical(tables: Sequence[pd.DataFrame]) -> np.ndarray:
     """(2, 2) lines through heights and widths over the row of the feet: slope and level, pixels."""
     every = pd.concat(tables)

@@ -7,6 +7,7 @@ average) or those best on the held-out videos' own video-level labels: no label 
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -78,8 +79,12 @@ class Training:
         self.kept = self.average
         self._resume()
 
-    def run(self) -> dict[str, np.ndarray]:
-        """Train; returns the averaged weights that were best on the held-out training videos, by name."""
+    def run(self, watch: Callable[[dict[str, np.ndarray]], None] | None = None) -> dict[str, np.ndarray]:
+        """Train; returns the averaged weights that were best on the held-out training videos, by name.
+
+        Args:
+            watch: is shown the averaged weights at every look; what it finds changes nothing.
+        """
         params = self.params
         with tqdm(total=params.steps, initial=self.step, desc="train weak", unit="step") as bar:
             while self.step < params.steps:
@@ -90,9 +95,11 @@ class Training:
                 if self.step % params.evaluate_every == 0 or self.step == params.steps:
                     self._evaluate()
                     self._save()
+                    if watch is not None:
+                        watch(_arrays(self.average))
                 bar.set_postfix(loss=f"{value:.4f}", held_out_auc=f"{self.best:.4f}")
         log.info("weak: %d steps, video-level AUC of held-out training videos %.3f", self.step, self.best)
-        return {name: tensor.numpy() for name, tensor in self.kept.items()}
+        return _arrays(self.kept)
 
     def _learn(self) -> float:
         params, rng = self.params, np.random.default_rng([self.seed, self.step])
@@ -157,6 +164,10 @@ class Training:
             getattr(self, name).load_state_dict(values[name])
         self.step, self.best, self.average, self.kept = (values[name] for name in ("step", "best", "average", "kept"))
         log.info("weak: resuming at step %d of %d", self.step, self.params.steps)
+
+
+def _arrays(weights: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy().copy() for name, tensor in weights.items()}
 
 
 def split(labels: np.ndarray, every: int) -> tuple[np.ndarray, np.ndarray]:
