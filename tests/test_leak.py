@@ -84,3 +84,32 @@ def test_f1_by_hand():
     assert row["clean"] == pytest.approx(6 / 10)
     assert row["leak"] == pytest.approx(0.2)
     assert row["leak_low"] <= row["leak"] <= row["leak_high"]
+
+
+def remember(known: Sequence[Clip], judged: Sequence[Clip]) -> list[np.ndarray]:
+    """A method of one label per clip that has learnt nothing but which frames of which clips it was shown."""
+    names = {clip.name for clip in known}
+    return [np.where(clip.name in names, clip.labels, 0).astype(float) for clip in judged]
+
+
+def test_of_clips_judges_each_clip_by_a_fit_that_knows_it_and_by_one_that_does_not():
+    pool, fits = leak.Pool(clips()), []
+
+    def judge(known: Sequence[Clip], judged: Sequence[Clip]) -> list[np.ndarray]:
+        fits.append(({clip.name for clip in known}, {clip.name for clip in judged}))
+        return remember(known, judged)
+
+    scores = leak.of_clips(pool, judge, 3)
+    assert [len(known & judged) for known, judged in fits[:-1]] == [0, 0, 0]
+    assert [len(known) for known, _ in fits] == [8, 8, 8, 12]
+    assert set.union(*(judged for _, judged in fits[:-1])) == {clip.name for clip in pool.clips}
+    np.testing.assert_array_equal(scores["paper"], pool.labels)
+    assert not scores["clean"].any()
+    row = leak.compare(pool, scores, count=50, confidence=0.95, seed=0)
+    assert (row["paper"], row["clean"]) == (1.0, 0.5)
+
+
+def test_scores_of_clips_stand_in_the_pool_s_order():
+    pool = leak.Pool(clips(5))
+    scores = leak.of_clips(pool, lambda known, judged: [np.full(len(c.frames), int(c.name[1:])) for c in judged], 2)
+    np.testing.assert_array_equal(scores["clean"], pool.groups)

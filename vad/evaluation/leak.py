@@ -1,8 +1,9 @@
 """How much of a labelled method's figure is leak: the protocols ``paper`` and ``clean`` on the same frames.
 
-Both score one balanced pool of labelled test frames. Under ``paper`` a method is fitted on frames of that very pool;
-under ``clean`` each clip is scored by a fit on frames of other clips alone. The leak is paper minus clean; intervals
-come from one bootstrap over clips that both share, so that the difference's is paired.
+Methods of labelled frames score one balanced pool of labelled test frames. Under ``paper`` a method is fitted on frames
+of that very pool; under ``clean`` each clip is scored by a fit on frames of other clips alone. A method of one label
+per clip scores whole clips, by a fit on the labels of all of them or of the other folds'. The leak is paper minus
+clean; intervals come from one bootstrap over clips that both share, so that the difference's is paired.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from vad.protocol.cross_fitting import deal_clips
 Scorer = Callable[[np.ndarray], dict[str, np.ndarray]]
 # Fits on clips restricted to permitted frames, whose labels and embeddings it may read.
 Fit = Callable[[Sequence[Clip]], Scorer]
+# (clips whose one label each is learnt, clips to score) -> (N,) scores of each of the latter.
+Judge = Callable[[Sequence[Clip], Sequence[Clip]], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,29 @@ def clean(pool: Pool, fit: Fit, per_class: int, folds: int, rng: np.random.Gener
         for name, values in scorer(embeddings[inside]).items():
             scores.setdefault(name, np.empty(len(fold_of)))[inside] = values
     return scores
+
+
+def of_clips(pool: Pool, judge: Judge, folds: int) -> dict[str, np.ndarray]:
+    """``paper`` and ``clean`` -> (N,) scores of the pool's frames by a method that learns one label per clip."""
+    clean: dict[str, np.ndarray] = {}
+    for rest, own in dealt(pool, folds):
+        clean |= {clip.name: scores for clip, scores in zip(own, judge(rest, own), strict=True)}
+    return {
+        "paper": np.concatenate(judge(pool.clips, pool.clips)),
+        "clean": np.concatenate([clean[clip.name] for clip in pool.clips]),
+    }
+
+
+def dealt(pool: Pool, folds: int) -> list[tuple[list[Clip], list[Clip]]]:
+    """Per fold the clips of the others, and its own."""
+    fold_of = deal_clips(pool.labels, pool.groups, folds)
+    of_clip = fold_of[np.flatnonzero(np.diff(pool.groups, prepend=-1))]
+    parts = []
+    for fold in np.unique(of_clip):
+        inside = of_clip == fold
+        rest, own = ([pool.clips[place] for place in np.flatnonzero(rows)] for rows in (~inside, inside))
+        parts.append((rest, own))
+    return parts
 
 
 def compare(pool: Pool, scores: dict[str, np.ndarray], count: int, confidence: float, seed: int) -> dict[str, float]:
