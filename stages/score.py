@@ -31,12 +31,12 @@ def main(name: str) -> dict:
     with artifacts.replacing(MAPS / name) as folder:
         folder.mkdir()
         for fold in plan.folds:
+            rows = fitted.by_clip(fold.test)
             for clip, raw, maps in fitted.scored(model.detector(fold.name), plan, fold.test):
                 if maps is not None:
                     arrays = {"frames": clip.frames, "maps": maps.astype(np.float16)}
                     artifacts.write_arrays(folder / f"{clip.name}.npz", arrays)
-                rows = fold.test[fold.test["clip"] == clip.name].sort_values("frame")
-                parts.append(rows.assign(fold=fold.name, score=raw.astype(np.float64)))
+                parts.append(rows[clip.name].assign(fold=fold.name, score=raw.astype(np.float64)))
     table = scores.table(parts, model.normal)
     artifacts.save_table(SCORES / f"{name}.parquet", table)
     return {"frames": len(table)}

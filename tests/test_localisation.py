@@ -1,9 +1,24 @@
+import weakref
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from vad.metrics.localisation import Located, Truth, grid, pixel_roc_auc, region_criteria, resize_masks
+from tests import example_run
+from vad.data.frames import FrameStore
+from vad.metrics import localisation
+from vad.metrics.localisation import (
+    GridMasks,
+    Located,
+    Truth,
+    grid,
+    pixel_roc_auc,
+    region_criteria,
+    resize_maps,
+    resize_masks,
+)
 from vad.metrics.measures import Params
+from vad.pipeline import artifacts
 
 PARAMS = Params(
     resamples=100, confidence=0.95, map_short_side=16, map_thresholds=20, alpha=0.5, beta=0.1, plot_detectors=3
@@ -86,3 +101,28 @@ def test_grid_keeps_the_shape_and_never_enlarges():
     masks = np.zeros((1, 4, 4), bool)
     masks[0, :2, :2] = True
     assert resize_masks(masks, (2, 2)).tolist() == [[[True, False], [False, False]]]
+
+
+def test_maps_in_files_are_read_one_at_a_time_and_measured_as_those_in_memory(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    example_run.build(tmp_path, ["motion"], test_clips=3, frames=12)
+    store = FrameStore(tmp_path / "data")
+    masks, together = GridMasks(store, 24), []
+    for clip, (frames, _) in masks.clips.items():
+        maps = (rng.random((len(frames), 10, 18)) ** 3).astype(np.float16)
+        artifacts.save_arrays(tmp_path / f"maps/{clip}.npz", {"frames": frames, "maps": maps})
+        own = store.masks(clip)
+        truth = Truth.of(
+            resize_masks(own, masks.size) if own is not None else np.zeros((len(frames), *masks.size), bool)
+        )
+        together.append(Located(resize_maps(maps, masks.size), truth))
+    folder, alive = masks.locate(tmp_path / "maps"), []
+    for clip in folder:
+        alive.append(weakref.ref(clip.maps))
+        del clip
+        assert sum(own() is not None for own in alive[:-1]) <= 1
+    assert len(folder) == 3
+    assert pixel_roc_auc(folder) == pixel_roc_auc(together)
+    assert region_criteria(folder, PARAMS) == region_criteria(together, PARAMS)
+    monkeypatch.setattr(localisation, "TOGETHER", 1)
+    assert region_criteria(folder, PARAMS) == region_criteria(together, PARAMS)

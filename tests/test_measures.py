@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from vad.metrics import measures
 from vad.metrics.measures import Frames, auc, confusion, equal_error_rate, interval, resamples, roc
 
 
@@ -100,3 +101,17 @@ def test_confusion_by_hand():
 def test_roc_runs_from_corner_to_corner():
     fpr, tpr = roc(np.array([1.0, 2.0, 3.0]), np.array([0, 1, 1]))
     assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+
+
+def test_the_bootstrap_is_the_same_however_it_is_cut(monkeypatch):
+    """And it is the AUC of the frames, each as often as its clip was drawn."""
+    rng = np.random.default_rng(3)
+    clips, labels = np.repeat(np.arange(5), 20), rng.integers(0, 2, 100)
+    frames = Frames((rng.normal(size=100) + labels).round(1), labels, clips)
+    weights = resamples(5, 30, 0)
+    whole = frames.roc_auc(weights)
+    monkeypatch.setattr(measures, "CELLS", 130)
+    np.testing.assert_array_equal(frames.roc_auc(weights), whole)
+    times = weights[7].astype(int)[clips]
+    again = auc(np.repeat(frames.scores, times), np.repeat(labels, times))
+    assert whole[7] == pytest.approx(again, abs=1e-12)

@@ -91,14 +91,15 @@ def save(
     normal = []
     for fold in plan.folds:
         fitted = detector.Detector(states[fold.name], settings, *needs)
-        normal += [_rows(plan, fold.calibration, part, fold.name) for part in scored(fitted, plan, fold.calibration)]
+        rows = by_clip(fold.calibration)
+        normal += [_rows(rows[part[0].name], part, fold.name) for part in scored(fitted, plan, fold.calibration)]
     made_by = [section for source in declared.reads for section in MADE_BY.get(source, [])]
     meta = {
         "detector": declared.name,
         "params": settings.model_dump(mode="json"),
         **{section: params.read_file()[section] for section in made_by},
         **({"backbone": params.read_file()["backbone"], "backbone_digest": needs[0].digest} if needs else {}),
-        "scenes": sorted({clip.scene for fold in plan.folds for clip in plan.store.clips() if _in(clip, fold.fit)}),
+        "scenes": _scenes(plan),
         "protocol": plan.protocol,
         "frames": plan.frames,
         "versions": {name: metadata.version(name) for name in VERSIONS},
@@ -189,11 +190,15 @@ def load_fitted(folder: Path | str) -> Fitted:
     return Fitted(meta["detector"], states, settings, tables["normal"], meta)
 
 
-def _rows(plan: "Plan", rows: "pd.DataFrame", part: tuple, fold: str) -> "pd.DataFrame":
+def by_clip(rows: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
+    """Clip -> its own of ``rows``, by frame."""
+    return {str(clip): own.sort_values("frame") for clip, own in rows.groupby("clip", sort=False)}
+
+
+def _rows(own: "pd.DataFrame", part: tuple, fold: str) -> "pd.DataFrame":
     import numpy as np
 
     clip, scores, _ = part
-    own = rows[rows["clip"] == clip.name].sort_values("frame")
     return own.assign(fold=fold, scene=clip.scene, fps=clip.fps, score=np.asarray(scores, np.float64))[NORMAL]
 
 
@@ -206,5 +211,7 @@ def _normal(parts: "list[pd.DataFrame]") -> "pd.DataFrame":
     return table.astype(kinds)
 
 
-def _in(clip: "Clip", rows: "pd.DataFrame") -> bool:
-    return bool((rows["clip"] == clip.name).any())
+def _scenes(plan: "Plan") -> list[str]:
+    """The scenes that the fits saw."""
+    seen = {clip for fold in plan.folds for clip in fold.fit["clip"].unique()}
+    return sorted({clip.scene for clip in plan.store.clips() if clip.name in seen})

@@ -8,6 +8,7 @@ alone, on which thresholds are tuned. How far the scores themselves look ahead i
 (docs/results.md).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,7 +142,7 @@ def operation(test: pd.DataFrame, over: np.ndarray, setting: Setting) -> dict[st
     }
 
 
-def localise(clips: list[localisation.Located], params: Params) -> dict[str, float]:
+def localise(clips: Collection[localisation.Located], params: Params) -> dict[str, float]:
     """pixel_roc_auc, rbdc and tbdc where maps and masks exist."""
     if not clips:
         return {}

@@ -37,7 +37,8 @@ class Footage:
         codes, names = pd.factorize(rows["clip"])
         frames = rows["frame"].to_numpy(np.int64)
         rate = np.array([fps[name] for name in names], dtype=np.float64)[codes]
-        own = [frames[codes == code] for code in range(len(names))]
+        order = np.argsort(codes, kind="stable")
+        own = np.split(frames[order], np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]) if len(names) else []
         usual = np.array([np.median(np.diff(numbers)) if len(numbers) > 1 else 1.0 for numbers in own])
         return cls(codes, frames, rate, usual[codes] / rate)
 

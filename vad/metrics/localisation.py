@@ -12,7 +12,9 @@ identities, so a track is a component connected over space and time, and two ano
 track.
 """
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -24,6 +26,8 @@ from vad.pipeline import artifacts
 
 # Every float16 by its bits: tables over it replace sorting and searching.
 HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+TOGETHER = 10  # thresholds that are looked at while a clip's maps are in memory
+CACHED = 32  # clips whose truth is kept for the next detector
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def resize_masks(masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(resized, dtype=bool).reshape(-1, *size)
 
 
-def pixel_roc_auc(clips: list[Located]) -> float:
+def pixel_roc_auc(clips: Collection[Located]) -> float:
     """ROC-AUC over all cells of all frames, ties half; NaN where one class is missing.
 
     float16 has 65,536 values, so one histogram per class gives the exact figure without sorting.
@@ -103,35 +107,82 @@ def pixel_roc_auc(clips: list[Located]) -> float:
     return float((inside * below).sum() / (inside.sum() * outside.sum()))
 
 
-def region_criteria(clips: list[Located], params: Params) -> tuple[float, float]:
-    """(RBDC, TBDC), each in [0, 1]; NaN where the masks are empty."""
-    if not any(len(clip.truth.sizes) for clip in clips):
+def region_criteria(clips: Collection[Located], params: Params) -> tuple[float, float]:
+    """(RBDC, TBDC), each in [0, 1]; NaN where the masks are empty.
+
+    Args:
+        clips: gone through several times, one clip held at a time.
+    """
+    survey = _Survey.of(clips)
+    if not survey.regions:
         return float("nan"), float("nan")
-    frames = sum(len(clip.maps) for clip in clips)
-    levels = _levels(clips, params.map_thresholds)
+    reached = survey.reached(params.map_thresholds)
     points = [(0.0, 0.0, 0.0)]
-    for level in range(max(int(own.max()) for own in levels), 0, -1):
-        found = [_detect(own >= level, clip.truth, params) for own, clip in zip(levels, clips, strict=True)]
-        false = sum(item[0] for item in found) / frames
-        points.append((false, *(np.concatenate([item[i] for item in found]).mean() for i in (1, 2))))
-        if false > 1:
+    levels = list(range(int(reached[survey.highest.view(np.uint16)]), 0, -1))
+    for start in range(0, len(levels), TOGETHER):
+        found = _at_levels(clips, reached, levels[start : start + TOGETHER], params)
+        for false_regions, regions, tracks in found:
+            points.append((false_regions / survey.frames, regions / survey.regions, tracks / survey.tracks))
+            if points[-1][0] > 1:
+                break
+        if points[-1][0] > 1:
             break
     false, regions, tracks = np.array(points).T
     return _area(false, regions), _area(false, tracks)
 
 
-def _levels(clips: list[Located], count: int) -> list[np.ndarray]:
-    """Per clip the tall picture of how many of the thresholds each cell reaches.
+@dataclass(frozen=True)
+class _Survey:
+    """What has to be known of all clips before any is judged.
 
-    Half of the thresholds are quantiles of the frames' maxima, half of all cells.
+    Attributes:
+        frames, regions, tracks: their numbers; highest: the highest value of any map, float16.
+        peaks: each frame's maximum; cells: as many cells as an average clip has, evenly spaced over all.
     """
-    shares = np.linspace(0, 1, count // 2)
-    peaks = np.concatenate([clip.maps.max(axis=(1, 2)) for clip in clips]).astype(np.float32)
-    cells = np.concatenate([clip.maps.ravel()[:: len(clips)] for clip in clips]).astype(np.float32)
-    cells = cells[:: max(1, len(cells) // 100_000)]
-    values = np.append(np.quantile(peaks, shares, method="higher"), np.quantile(cells, shares, method="higher"))
-    reached = np.searchsorted(np.unique(values).astype(np.float16), HALVES, side="right").astype(np.uint16)
-    return [_tall(reached[clip.maps.view(np.uint16)]) for clip in clips]
+
+    frames: int
+    regions: int
+    tracks: int
+    highest: np.float16
+    peaks: np.ndarray
+    cells: np.ndarray
+
+    @classmethod
+    def of(cls, clips: Collection[Located]) -> "_Survey":
+        frames = regions = tracks = 0
+        peaks, cells = [np.empty(0, np.float16)], [np.empty(0, np.float16)]
+        for clip in clips:
+            frames += len(clip.maps)
+            regions += len(clip.truth.sizes)
+            tracks += len(np.unique(clip.truth.track))
+            peaks.append(clip.maps.max(axis=(1, 2)))
+            cells.append(clip.maps.ravel()[:: len(clips)].copy())
+        every = np.concatenate(peaks)
+        highest = every.max() if len(every) else np.float16(0)
+        return cls(frames, regions, tracks, highest, every, np.concatenate(cells))
+
+    def reached(self, count: int) -> np.ndarray:
+        """(65536,) how many of the thresholds a float16 of these bits reaches.
+
+        Half of the thresholds are quantiles of the frames' maxima, half of all cells.
+        """
+        shares, peaks, cells = np.linspace(0, 1, count // 2), self.peaks.astype(np.float32), self.cells
+        cells = cells[:: max(1, len(cells) // 100_000)].astype(np.float32)
+        values = np.append(np.quantile(peaks, shares, method="higher"), np.quantile(cells, shares, method="higher"))
+        return np.searchsorted(np.unique(values).astype(np.float16), HALVES, side="right").astype(np.uint16)
+
+
+def _at_levels(
+    clips: Collection[Located], reached: np.ndarray, levels: list[int], params: Params
+) -> list[tuple[int, int, int]]:
+    """Per level: false-positive regions, detected regions and detected tracks of all clips together."""
+    sums = np.zeros((len(levels), 3), np.int64)
+    for clip in clips:
+        own = _tall(reached[clip.maps.view(np.uint16)])
+        for i, level in enumerate(levels):
+            false, regions, tracks = _detect(own >= level, clip.truth, params)
+            sums[i] += false, regions.sum(), tracks.sum()
+    return [(int(false), int(regions), int(tracks)) for false, regions, tracks in sums]
 
 
 def _area(false: np.ndarray, rate: np.ndarray) -> float:
@@ -172,7 +223,7 @@ def _detect(marked: np.ndarray, truth: Truth, params: Params) -> tuple[int, np.n
 
 
 class GridMasks:
-    """The test clips' pixel masks on one grid, to lay detectors' maps over.
+    """The test clips' pixel masks on one grid, to lay detectors' maps over; one bit a cell.
 
     Args:
         store: masks are read from it; a clip without a mask file counts as empty if it has no abnormal frame, and is
@@ -181,38 +232,53 @@ class GridMasks:
     """
 
     def __init__(self, store: FrameStore, short_side: int) -> None:
-        self._size: tuple[int, int] | None = None
-        self._clips: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
-        self._truths: dict[tuple[str, bytes], Truth] = {}
+        self.size: tuple[int, int] | None = None
+        self.clips: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+        self.truth = lru_cache(CACHED)(self._truth)
         if not any((store.folder / "masks").glob("*.npz")):
             return
         test = store.index[store.index["split"] == "test"].sort_values(["clip", "frame"])
         for clip, rows in test.groupby("clip"):
             masks, frames = store.masks(clip), rows["frame"].to_numpy(np.int64)
             if masks is not None:
-                self._size = self._size or grid(masks.shape[1], masks.shape[2], short_side)
-                masks = resize_masks(masks, self._size)
-            if masks is not None or not rows["label"].any():
-                self._clips[clip] = (frames, masks)
+                self.size = self.size or grid(masks.shape[1], masks.shape[2], short_side)
+                self.clips[clip] = (frames, np.packbits(resize_masks(masks, self.size), axis=None))
+            elif not rows["label"].any():
+                self.clips[clip] = (frames, None)
 
-    def locate(self, folder: Path) -> list[Located]:
+    def locate(self, folder: Path) -> "Folder":
         """The maps in ``folder`` (<clip>.npz with frames, maps) with their truth; empty where either is missing."""
-        located: list[Located] = []
-        if self._size is None:
-            return located
-        for clip in self._clips:
-            path = folder / f"{clip}.npz"
-            if path.exists():
-                saved = artifacts.load_arrays(path)
-                truth = self._truth(clip, saved["frames"], self._size)
-                located.append(Located(resize_maps(saved["maps"], self._size), truth))
-        return located
+        paths = [folder / f"{clip}.npz" for clip in self.clips] if self.size is not None else []
+        return Folder(self, [path for path in paths if path.exists()])
 
-    def _truth(self, clip: str, wanted: np.ndarray, size: tuple[int, int]) -> Truth:
-        """The truth of the frames ``wanted``, found once for all detectors that have the same ones."""
-        key = (clip, wanted.tobytes())
-        if key not in self._truths:
-            frames, masks = self._clips[clip]
-            masks = np.zeros((len(frames), *size), dtype=bool) if masks is None else masks
-            self._truths[key] = Truth.of(masks[np.searchsorted(frames, wanted)])
-        return self._truths[key]
+    def _truth(self, clip: str, wanted: bytes) -> Truth:
+        """The truth of the frames ``wanted`` (their int64 numbers), kept for the next detectors that have the same."""
+        frames, packed = self.clips[clip]
+        assert self.size is not None
+        if packed is None:
+            masks = np.zeros((len(frames), *self.size), dtype=bool)
+        else:
+            count = len(frames) * self.size[0] * self.size[1]
+            masks = np.unpackbits(packed, count=count).reshape(-1, *self.size).astype(bool)
+        return Truth.of(masks[np.searchsorted(frames, np.frombuffer(wanted, np.int64))])
+
+
+@dataclass(frozen=True)
+class Folder(Collection[Located]):
+    """One detector's maps in files, each read when its turn comes."""
+
+    masks: GridMasks
+    paths: list[Path]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Located]:
+        for path in self.paths:
+            saved = artifacts.load_arrays(path)
+            assert self.masks.size is not None
+            truth = self.masks.truth(path.stem, saved["frames"].astype(np.int64).tobytes())
+            yield Located(resize_maps(saved["maps"], self.masks.size), truth)
+
+    def __contains__(self, clip: object) -> bool:
+        return any(clip is own for own in self)

@@ -86,8 +86,8 @@ def cut(rows: pd.DataFrame, fps: dict[str, float], column: str, seconds: float) 
     rows = rows.sort_values(["clip", "frame"], ignore_index=True)
     footage, scores = Footage.of(rows, fps), rows[column].to_numpy(np.float64)
     highest, lasting, clips = [], [], []
-    for code, name in enumerate(pd.unique(rows["clip"])):
-        own = np.flatnonzero(footage.clips == code)
+    ends = np.flatnonzero(np.diff(footage.clips)) + 1
+    for name, own in zip(pd.unique(rows["clip"]), np.split(np.arange(len(rows)), ends), strict=True):
         parts = max(1, int(footage.step[own].sum() / seconds + 1e-9))
         for part in np.array_split(own, parts):
             highest.append(scores[part].max())
