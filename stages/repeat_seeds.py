@@ -14,6 +14,7 @@ import pandas as pd
 
 from vad.data.frames import DATA, FrameStore
 from vad.detectors import fitted, registry
+from vad.detectors.scoring import score_clips
 from vad.evaluation import scorecard
 from vad.metrics import measures
 from vad.pipeline import artifacts, params, stage
@@ -75,9 +76,11 @@ def detector_rows(name: str, plan: Plan) -> pd.DataFrame:
     test: list[pd.DataFrame] = []
     normal: list[pd.DataFrame] = []
     for fold in plan.folds:
-        detector = module.Detector(module.fit(plan.clips(fold.fit), settings, plan.seed, *needs), settings, *needs)
+        state = module.fit(plan.clips(fold.fit), settings, plan.seed, *needs)
+        about = {"backbone": params.read_file()["backbone"], "backbone_digest": needs[0].digest} if needs else {}
+        model = fitted.Fitted.of(name, {fold.name: state}, settings, about, *needs)
         for rows, parts in ((fold.test, test), (fold.calibration, normal)):
-            for clip, raw, _ in fitted.scored(detector, plan, rows):
+            for clip, raw in score_clips(model, fold.name, plan, rows):
                 own = rows[rows["clip"] == clip.name].sort_values("frame")
                 parts.append(own.assign(fold=fold.name, score=np.asarray(raw, np.float64)))
     manifest = plan.store.manifest.set_index("clip")

@@ -23,6 +23,7 @@ def main(name: str) -> dict:
     import numpy as np
 
     from vad.detectors import fitted
+    from vad.detectors.scoring import score_clips
     from vad.protocol.fitting import Plan
 
     plan = Plan.of(declared)
@@ -32,10 +33,7 @@ def main(name: str) -> dict:
         folder.mkdir()
         for fold in plan.folds:
             rows = fitted.by_clip(fold.test)
-            for clip, raw, maps in fitted.scored(model.detector(fold.name), plan, fold.test):
-                if maps is not None:
-                    arrays = {"frames": clip.frames, "maps": maps.astype(np.float16)}
-                    artifacts.write_arrays(folder / f"{clip.name}.npz", arrays)
+            for clip, raw in score_clips(model, fold.name, plan, fold.test, folder):
                 parts.append(rows[clip.name].assign(fold=fold.name, score=raw.astype(np.float64)))
     table = scores.table(parts, model.normal)
     artifacts.save_table(SCORES / f"{name}.parquet", table)

@@ -13,7 +13,8 @@ from tests import example_run
 from vad.data import frames
 from vad.data.frames import FrameStore
 from vad.detectors import registry
-from vad.detectors.fitted import load_fitted, scored
+from vad.detectors.fitted import load_fitted
+from vad.detectors.scoring import score_clips
 from vad.pipeline import results
 from vad.pipeline.errors import CannotFit, UserError
 from vad.protocol.fitting import Plan, why_not
@@ -68,7 +69,7 @@ def test_clips_without_pixels_are_passed_over(store: FrameStore) -> None:
     plan = Plan.of(registry.declared("motion"))
     model = load_fitted("data/models/motion")
     (fold,) = plan.folds
-    assert {clip.name for clip, _, _ in scored(model.detector(), plan, fold.test)} == {"01_0001"}
+    assert {clip.name for clip, _ in score_clips(model, "all", plan, fold.test)} == {"01_0001"}
     assert set(model.normal["clip"]) == {"02_002"}
     sample = pd.read_parquet("data/sample.parquet")
     assert {clip.name for clip in select(store, sample, pixels=False)} == set(ROLES)

@@ -2,25 +2,23 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from vad.data import annotations, layouts, room, track_files, weak_clips, weak_runs
+from vad.data import annotations, layouts, quality, room, track_files, weak_clips, weak_runs
 from vad.data.clips import RawClip
 from vad.data.frames import DATA
-from vad.data.packing import FALLBACK_FPS, Extracted, Job, Params, Part, annotate, extract_clip
+from vad.data.packing import FALLBACK_FPS, Extracted, Job, Packing, Params, Part, annotate
 from vad.data.tables import Names
 from vad.data.track_extent import picture_size
-from vad.pipeline import artifacts, processes, stage
+from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
+from vad.pipeline.executor import map_clips
 
 log = logging.getLogger(__name__)
 
@@ -68,29 +66,34 @@ def extract(
 def _extract_pixels(
     clips: Sequence[RawClip], params: Params, frames_folder: Path, masks_folder: Path
 ) -> list[Extracted]:
-    """Training clips first, so that each scene's backgrounds are known when its test clips are judged."""
-    backgrounds: dict[str, list[np.ndarray]] = defaultdict(list)
+    """Every clip by itself; then again the test clips that are upside down beside their scene's training clips."""
+    seen = [clip for clip in clips if clip.pixels is not None]
+    into = {"frames": frames_folder, "masks": masks_folder}
+
+    def pack(work: Packing, wanted: Sequence[RawClip], desc: str) -> dict[str, list[Extracted]]:
+        found = map_clips(work, wanted, into, desc=desc, local="processes")
+        return {clip.name: [replace(part, clip=clip) for part in own] for clip, own in zip(wanted, found, strict=True)}
+
+    packed = pack(Packing(params), seen, "clips")
     sizes: dict[str, Extracted] = {}
-    done: list[Extracted] = []
-    with _mapping(min(stage.workers(), sum(clip.pixels is not None for clip in clips))) as run:
-        for split in ("train", "test"):
-            jobs = [
-                Job(
-                    clip, params, frames_folder, masks_folder, tuple(backgrounds[clip.scene]) if split == "test" else ()
-                )
-                for clip in clips
-                if clip.split == split and clip.pixels is not None
-            ]
-            for parts in tqdm(
-                run(extract_clip, jobs), total=len(jobs), desc=f"{split} clips", unit="clip", disable=not jobs
-            ):
-                for extracted in parts:
-                    _check_size(extracted, sizes)
-                    done.append(extracted)
-                    backgrounds[extracted.clip.scene].append(extracted.background)
+    backgrounds: dict[str, list[np.ndarray]] = defaultdict(list)
+    for part in chain.from_iterable(packed.values()):
+        _check_size(part, sizes)
+        if part.clip.split == "train":
+            backgrounds[part.clip.scene].append(part.background)
+    known = {scene: tuple(own) for scene, own in backgrounds.items()}
+    turned = [clip for clip in seen if clip.split == "test" and _upside_down(packed[clip.name], known)]
+    packed |= pack(Packing(params, {clip.scene: known[clip.scene] for clip in turned}), turned, "turned clips")
+    done = list(chain.from_iterable(packed.values()))
     for path, note in dict.fromkeys((item.clip.pixels, note) for item in done for note in item.notes):
         log.warning("%s: %s", path, note)
     return done
+
+
+def _upside_down(parts: list[Extracted], backgrounds: Mapping[str, Sequence[np.ndarray]]) -> bool:
+    """Whether the training clips of its scene say of a clip what it cannot say of itself."""
+    known = backgrounds.get(parts[0].clip.scene, ())
+    return any(quality.upright(part.background, known) is not part.background for part in parts)
 
 
 def _check_size(new: Extracted, sizes: dict[str, Extracted]) -> None:
@@ -107,23 +110,6 @@ def _check_part_names(extracted: list[Extracted]) -> None:
     for before, after in pairwise(extracted):
         if before.name == after.name:
             raise UserError(f"{before.clip.pixels} and {after.clip.pixels} both make a clip {after.name}; rename one")
-
-
-@contextmanager
-def _mapping(workers: int) -> Iterator[Callable]:
-    """An ordered ``map`` over worker processes; the plain one where a single worker would do."""
-    if workers <= 1:
-        yield map
-        return
-    try:
-        with processes.pool(workers, _one_thread) as pool:
-            yield pool.map
-    except BrokenProcessPool:
-        raise UserError("a worker process died, most likely out of memory: run again with VAD_WORKERS=1") from None
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def _without_pixels(

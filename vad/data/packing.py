@@ -1,10 +1,11 @@
 """One clip on disk -> its container in the frame store: decoded, judged, resized, packed, with masks and labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from vad.data.clips import RawClip
 from vad.data.frames import ClipWriter
 from vad.data.intervals import Intervals
 from vad.pipeline import artifacts
+from vad.pipeline.clip_cache import content
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 
@@ -81,6 +83,32 @@ class Extracted:
     problems: list[tuple[int, str, str]] = field(default_factory=list)
     background: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """:func:`extract_clip` as a work of ``vad.pipeline.executor``, into the folders ``frames`` and ``masks``.
+
+    Attributes:
+        references: scene -> backgrounds of its training clips.
+    """
+
+    params: Params
+    references: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
+    code: ClassVar[tuple[str, ...]] = ()
+
+    def key(self, clip: RawClip) -> str:
+        """The clip's files, its names, and the parameters."""
+        labels = clip.labels if isinstance(clip.labels, Path) else None
+        spans = clip.labels.spans if isinstance(clip.labels, Intervals) else None
+        about = (clip.name, clip.stem, clip.scene, clip.split, clip.fps, clip.pixels is not None and clip.pixels.suffix)
+        references = [picture.tobytes() for picture in self.references.get(clip.scene, ())]
+        return repr((content(clip.pixels, labels, clip.masks), about, spans, self.params, references))
+
+    def __call__(self, clip: RawClip, folder: Path) -> list["Extracted"]:
+        """Its parts."""
+        references = self.references.get(clip.scene, ())
+        return extract_clip(Job(clip, self.params, folder / "frames", folder / "masks", references))
 
 
 def extract_clip(job: Job) -> list[Extracted]:

@@ -4,14 +4,14 @@ What happens when in such a clip is not known, so that every stored frame carrie
 named by their frame numbers is stored as it is; of a video, the runs that ``vad.data.weak_runs`` keeps.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from vad.data import decoding, weak_folder
 from vad.data.clips import RawClip
@@ -20,8 +20,9 @@ from vad.data.listing import pictures_in
 from vad.data.packing import FALLBACK_FPS, Params, interrupted, stored_size
 from vad.data.pictures import Picture, read_picture
 from vad.data.weak_runs import Params as Runs
-from vad.pipeline import stage
+from vad.pipeline.clip_cache import content
 from vad.pipeline.errors import UserError
+from vad.pipeline.executor import map_clips
 
 
 def add(
@@ -38,9 +39,10 @@ def add(
         UserError: see :func:`vad.data.weak_folder.labels`; or a clip differs in size from its camera's others.
     """
     labels = weak_folder.labels(root, clips)
-    with ThreadPoolExecutor(stage.workers()) as pool:
-        packing = pool.map(lambda clip: pack(clip, root, labels[clip.stem], params, runs, frames_folder), clips)
-        packed = list(tqdm(packing, total=len(clips), desc="weak clips", unit="clip", disable=not clips))
+    work = Packing(labels, params, runs)
+    packed = map_clips(work, clips, {"frames": frames_folder}, desc="weak clips", local="threads")
+    for clip, (_, row) in zip(clips, packed, strict=True):
+        row["source"] = clip.source.relative_to(root / weak_folder.FOLDER).as_posix()
     for name, rows in (
         ("frames.parquet", [index for index, _ in packed]),
         ("manifest.csv", [pd.DataFrame([row]) for _, row in packed]),
@@ -62,10 +64,30 @@ def _check_sizes(manifest: pd.DataFrame, sources: dict[str, Path]) -> None:
             )
 
 
+@dataclass(frozen=True)
+class Packing:
+    """:func:`pack` as a work of ``vad.pipeline.executor``, into the folder ``frames``; labels by the clip's stem."""
+
+    labels: Mapping[str, int]
+    params: Params
+    runs: Runs | None
+    code: ClassVar[tuple[str, ...]] = ()
+
+    def key(self, clip: RawClip) -> str:
+        """The clip's files, its names, its label, and the parameters."""
+        about = (clip.name, clip.scene, clip.fps, clip.source.suffix, self.labels[clip.stem])
+        return repr((content(clip.source), about, self.params, self.runs))
+
+    def __call__(self, clip: RawClip, folder: Path) -> tuple[pd.DataFrame, dict[str, object]]:
+        """Its rows of the index, and its row of the manifest."""
+        return pack(clip, self.labels[clip.stem], self.params, self.runs, folder / "frames")
+
+
 def pack(
-    clip: RawClip, root: Path, label: int, params: Params, runs: Runs | None, frames_folder: Path
+    clip: RawClip, label: int, params: Params, runs: Runs | None, frames_folder: Path
 ) -> tuple[pd.DataFrame, dict[str, object]]:
-    """Write one clip's container below ``frames_folder``; its rows of the index, and its row of the manifest.
+    """Write one clip's container below ``frames_folder``; its rows of the index, and its row of the
+    manifest but where it came from.
 
     Raises:
         UserError: it cannot be read, holds no frame, or its pictures differ in size.
@@ -97,7 +119,6 @@ def pack(
         "clip": clip.name, "scene": clip.scene, "split": "weak", "frames": last + 1, "fps": fps,
         "width": size[0], "height": size[1], "stored_width": stored[0], "stored_height": stored[1],
         "abnormal_frames": 0, "first_frame": 0,
-        "source": clip.source.relative_to(root / weak_folder.FOLDER).as_posix(),
     }  # fmt: skip
 
 

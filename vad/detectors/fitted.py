@@ -6,11 +6,13 @@ calibrated; and ``meta.json``: detector, params, the sections of params.yaml by 
 the backbone's weights, scenes, frames, versions; or why it stood aside (``skipped``).
 """
 
+import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -86,13 +88,9 @@ def save(
     Returns:
         ``{"frames": n}``, the frames it was fitted on, for the record of costs.
     """
+    from vad.detectors.scoring import score_clips
+
     declared = plan.declared
-    detector = registry.module(declared.name)
-    normal = []
-    for fold in plan.folds:
-        fitted = detector.Detector(states[fold.name], settings, *needs)
-        rows = by_clip(fold.calibration)
-        normal += [_rows(rows[part[0].name], part, fold.name) for part in scored(fitted, plan, fold.calibration)]
     made_by = [section for source in declared.reads for section in MADE_BY.get(source, [])]
     meta = {
         "detector": declared.name,
@@ -105,6 +103,12 @@ def save(
         "versions": {name: metadata.version(name) for name in VERSIONS},
         **more,
     }
+    model = Fitted.of(declared.name, states, settings, meta, *needs)
+    normal = []
+    for fold in plan.folds:
+        rows = by_clip(fold.calibration)
+        for clip, scores in score_clips(model, fold.name, plan, fold.calibration):
+            normal.append(_rows(rows[clip.name], clip, scores, fold.name))
     artifacts.save_state(into / declared.name, states, meta, {"normal": _normal(normal)})
     return {"frames": plan.frames}
 
@@ -113,25 +117,6 @@ def copy(model: Path, to: Path) -> None:
     """The files of ``model``, and nothing else that may lie beside them, in the new folder ``to``."""
     states, meta, tables = artifacts.load_state(model)
     artifacts.save_state(to, states, meta, tables)
-
-
-def scored(detector: Any, plan: "Plan", rows: "pd.DataFrame") -> "Iterator[tuple[Clip, np.ndarray, np.ndarray | None]]":
-    """(clip, its (N,) scores, its (N, h, w) map or None) for every clip that ``rows`` name.
-
-    Raises:
-        UserError: a frame has no finite score.
-    """
-    import numpy as np
-    from tqdm import tqdm
-
-    name = plan.declared.name
-    with tqdm(total=len(rows), desc=f"score {name}", unit="frame") as bar:
-        for clip in plan.clips(rows):
-            scores, maps = detector.score(clip)
-            if len(scores) != len(clip.frames) or not np.isfinite(scores).all():
-                raise UserError(f"{name}: clip {clip.name} has no finite score for each of its frames")
-            yield clip, scores, maps
-            bar.update(len(clip.frames))
 
 
 @dataclass(frozen=True)
@@ -148,6 +133,29 @@ class Fitted:
     settings: Section
     normal: "pd.DataFrame"
     meta: dict
+
+    @classmethod
+    def of(cls, name: str, states: dict[str, State], settings: Section, meta: dict, *needs: Any) -> "Fitted":
+        """A model in memory, before it has scored normal video; with the loaded backbone, where it takes one."""
+        model = cls(name, states, settings, _normal([]), meta)
+        if needs:
+            model.__dict__["backbone"] = needs[0]
+        return model
+
+    def __getstate__(self) -> dict:
+        """Whoever gets a copy loads the backbone by its name."""
+        return {name: value for name, value in self.__dict__.items() if name != "backbone"}
+
+    def digest(self, fold: str) -> str:
+        """SHA-256 of what the scores of one fit depend on."""
+        import numpy as np
+
+        sha = hashlib.sha256()
+        for name, array in sorted(self.states[fold].items()):
+            array = np.asarray(array, order="C")
+            sha.update(f"{name} {array.dtype} {array.shape}\0".encode() + array.tobytes())
+        sources = [self.meta.get(key) for key in ("backbone", "backbone_digest", *chain(*MADE_BY.values()))]
+        return f"{self.name} {self.settings!r} {sources} {sha.hexdigest()}"
 
     def detector(self, fold: str = "all", backbone: Any = None) -> Any:
         """The detector of one fit, ready to score; ``backbone`` in place of the one that is loaded by its name.
@@ -195,10 +203,9 @@ def by_clip(rows: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
     return {str(clip): own.sort_values("frame") for clip, own in rows.groupby("clip", sort=False)}
 
 
-def _rows(own: "pd.DataFrame", part: tuple, fold: str) -> "pd.DataFrame":
+def _rows(own: "pd.DataFrame", clip: "Clip", scores: "np.ndarray", fold: str) -> "pd.DataFrame":
     import numpy as np
 
-    clip, scores, _ = part
     return own.assign(fold=fold, scene=clip.scene, fps=clip.fps, score=np.asarray(scores, np.float64))[NORMAL]
 
 

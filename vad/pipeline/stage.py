@@ -74,6 +74,9 @@ def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = 
     processes.handle_termination()
     started = time.perf_counter()
     try:
+        from vad.pipeline import clip_cache, executor
+
+        executor.use_cache(clip_cache.FOLDER)
         with scratch.only_one(name) if alone else nullcontext():
             scratch.sweep()
             work = main() or {}
@@ -89,6 +92,8 @@ def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = 
         if line := _mishap(error):
             _fail(name, line)
         raise
+    finally:
+        executor.use_cache(None)
 
 
 def _mishap(error: Exception) -> str | None:

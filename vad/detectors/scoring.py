@@ -1,0 +1,135 @@
+"""A fitted model at work on the clips of a plan: every detector's scores, clip by clip, wherever clips are done."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vad.data.frames import Clip
+from vad.pipeline import artifacts
+from vad.pipeline.clip_cache import content
+from vad.pipeline.errors import UserError
+from vad.pipeline.executor import map_clips
+from vad.protocol.fitting import Plan
+
+
+@dataclass
+class Scoring:
+    """One fit of a model at work on clips, by their names, as a work of ``vad.pipeline.executor``.
+
+    The value is the (N,) scores of a clip's frames; into the folder ``maps`` goes ``<clip>.npz``, where there are maps:
+    frames (N,) and maps (N, h, w) float16.
+    """
+
+    model: Any  # a vad.detectors.fitted.Fitted
+    fold: str
+    plan: Plan
+    rows: pd.DataFrame
+    maps: bool
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The detector's module, which is found by its name."""
+        return (f"vad.detectors.{self.model.name}",)
+
+    def __getstate__(self) -> dict:
+        """Whoever gets a copy makes the detector and the clips himself."""
+        return {name: self.__dict__[name] for name in ("model", "fold", "plan", "rows", "maps")}
+
+    @cached_property
+    def clips(self) -> dict[str, Clip]:
+        """The clips by name, each with what the detector reads, and with the frames that are scored."""
+        return {clip.name: clip for clip in self.plan.clips(self.rows)}
+
+    @cached_property
+    def _detector(self) -> Any:
+        return self.model.detector(self.fold)
+
+    @cached_property
+    def _state(self) -> str:
+        return self.model.digest(self.fold)
+
+    def key(self, name: str) -> str:
+        """The fit, and the clip: its pixels, its frames and what was found in it."""
+        clip = self.clips[name]
+        frames = [array.tobytes() for array in (clip.frames, clip.stored)]
+        pixels = content(clip.path) if self.plan.declared.needs_pixels else None
+        about = (name, clip.scene, clip.split, clip.fps, clip.size, self.maps)
+        return repr((self._state, about, frames, pixels, _beside(clip)))
+
+    def __call__(self, name: str, folder: Path) -> np.ndarray:
+        """The clip's scores.
+
+        Raises:
+            UserError: a frame has no finite score.
+        """
+        clip = self.clips[name]
+        scores, maps = self._detector.score(clip)
+        if len(scores) != len(clip.frames) or not np.isfinite(scores).all():
+            raise UserError(f"{self.model.name}: clip {name} has no finite score for each of its frames")
+        if maps is not None and self.maps:
+            arrays = {"frames": clip.frames, "maps": maps.astype(np.float16)}
+            artifacts.write_arrays(folder / "maps" / f"{name}.npz", arrays)
+        return scores
+
+
+def score_clips(
+    model: Any, fold: str, plan: Plan, rows: pd.DataFrame, maps: Path | None = None
+) -> list[tuple[Clip, np.ndarray]]:
+    """(clip, its (N,) scores) for every clip that ``rows`` name; their maps go into the folder ``maps``.
+
+    Raises:
+        UserError: a frame has no finite score.
+    """
+    work = Scoring(model, fold, plan, rows, maps is not None)
+    into = {} if maps is None else {"maps": maps}
+    scores = map_clips(work, list(work.clips), into, desc=f"score {model.name}")
+    return list(zip(work.clips.values(), scores, strict=True))
+
+
+def _beside(clip: Clip) -> list[bytes | None]:
+    """What the detector reads of a clip beside its pixels, as bytes."""
+    found = [None if clip.embeddings is None else clip.embeddings.tobytes()]
+    for table in (clip.tracks, clip.objects):
+        found.append(None if table is None else pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return found
+
+
+def score_clips(
+    model: Any, fold: str, plan: Plan, rows: pd.DataFrame, maps: Path | None = None
+) -> list[tuple[Clip, np.ndarray]]:
+    """(clip, its (N,) scores) for every clip that ``rows`` name; their maps go into the folder ``maps``.
+
+    Raises:
+        UserError: a frame has no finite score.
+    """
+    work = Scoring(model, fold, plan, rows, maps is not None)
+    into = {} if maps is None else {"maps": maps}
+    scores = map_clips(work, list(work.clips), into, desc=f"score {model.name}")
+    return list(zip(work.clips.values(), scores, strict=True))
+
+
+def _beside(clip: Clip) -> list[bytes | None]:
+    """What the detector reads of a clip beside its pixels, as bytes."""
+    found = [None if clip.embeddings is None else clip.embeddings.tobytes()]
+    for table in (clip.tracks, clip.objects):
+        found.append(None if table is None else pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return found
+
+
+def load_fitted(folder: Path | str) -> Fitted:
+    """The model in ``folder``.
+
+    Raises:
+        UserError: nothing was fitted there; the line says why.
+    """
+    states, meta, tables = artifacts.load_state(folder)
+    if reason := meta.get("skipped"):
+        raise UserError(f"{Path(folder).name} was not fitted: {reason}")
+    detector: ModuleType = registry.module(meta["detector"])
+    where = f"{Path(folder) / 'meta.json'}: params"
+    settings = params.validate(meta["params"], detector.Params, where, "make it again with 'dvc repro'")
+    return Fitted(meta["detector"], states, settings, tables["normal"], meta)
