@@ -79,6 +79,7 @@ def _extract_pixels(
     backgrounds: dict[str, list[np.ndarray]] = defaultdict(list)
     for part in chain.from_iterable(packed.values()):
         _check_size(part, sizes)
+        assert part.background is not None, f"{part.name} has no pixels"
         if part.clip.split == "train":
             backgrounds[part.clip.scene].append(part.background)
     known = {scene: tuple(own) for scene, own in backgrounds.items()}
@@ -93,7 +94,8 @@ def _extract_pixels(
 def _upside_down(parts: list[Extracted], backgrounds: Mapping[str, Sequence[np.ndarray]]) -> bool:
     """Whether the training clips of its scene say of a clip what it cannot say of itself."""
     known = backgrounds.get(parts[0].clip.scene, ())
-    return any(quality.upright(part.background, known) is not part.background for part in parts)
+    seen = [part.background for part in parts if part.background is not None]
+    return any(quality.upright(background, known) is not background for background in seen)
 
 
 def _check_size(new: Extracted, sizes: dict[str, Extracted]) -> None:

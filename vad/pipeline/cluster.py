@@ -6,24 +6,28 @@ left in it, does the clip of its number and moves what it made to where the stag
 value travel through the scheduler. Whatever is running on a node that dies is done again by another.
 """
 
+import builtins
 import os
 import pickle
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from tqdm import tqdm
 
 from vad.pipeline import source, stage
+from vad.pipeline.batch import Batch, machine, name_of, portable, travelling
 from vad.pipeline.errors import UserError
-from vad.pipeline.executor import SCHEDULER, Batch, portable, travelling
 
+SCHEDULER = "VAD_SCHEDULER"
 FOLDER = "VAD_PROJECT_FOLDER"  # on a node: the project's folder as it is seen there
 CONNECTING = 20  # seconds until a scheduler must have answered
+entered: tuple[str, str] | None = None  # on a node: folder and digest of the code that is loaded
 WAITING = 60  # seconds until a first node must have come
 _Task = tuple[str, str, str, dict, dict]  # folder, batch's file, digest of the code, versions, environment
 
@@ -37,14 +41,9 @@ def run(address: str, batch: Batch, bar: tqdm) -> Iterator[tuple[int, Any]]:
     client = _client(address)
     from distributed import as_completed
 
-    import vad
-
-    code = source.digest(tuple(name for name in sys.modules if name.split(".")[0] == vad.__name__))
-    threads = _threads()
-    with travelling(Batch(batch.work, batch.clips, batch.into, batch.cache, threads)) as payload:
-        # Nodes compute as this process would: the bytes depend on it.
-        environment = {"VAD_DEVICE": stage.device(), "OMP_NUM_THREADS": str(threads["torch"])}
-        task = (str(Path.cwd()), str(payload), code, source.versions(), environment)
+    code = source.digest(tuple(name for name in sys.modules if name.split(".")[0] in source.OWN))
+    with travelling(batch) as payload:
+        task = (str(Path.cwd()), str(payload), code, source.versions(), _environment())
         names = [f"clip-{number}-{payload.parent.name}" for number in range(len(batch.clips))]
         futures = client.map(_by_value(), range(len(batch.clips)), key=names, pure=False, task=task)
         numbers = {future.key: number for number, future in enumerate(futures)}
@@ -55,7 +54,7 @@ def run(address: str, batch: Batch, bar: tqdm) -> Iterator[tuple[int, Any]]:
                 nodes.show()
                 yield number, _value(future.status, result, batch.clips[number])
         finally:
-            client.cancel(futures)
+            client.cancel([future for future in futures if not future.done()])
 
 
 class _Nodes:
@@ -80,7 +79,7 @@ def _value(status: str, result: Any, clip: Any) -> Any:
     """
     from distributed import KilledWorker
 
-    name = clip if isinstance(clip, str) else clip.name
+    name = name_of(clip)
     if status == "finished":
         value = pickle.loads(result)
         if isinstance(value, UserError):
@@ -139,12 +138,11 @@ def _count(client: Any) -> int:
     return len(client.scheduler_info(n_workers=-1)["workers"])
 
 
-def _by_value() -> Any:
-    """:func:`on_node` as it can be sent to a node that knows nothing of the project."""
-    import cloudpickle
-
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    return on_node
+def _by_value() -> Callable[..., bytes]:
+    """:func:`on_node` as it can be sent to who knows nothing of the project: what is of ``__main__`` travels whole."""
+    travelling = FunctionType(on_node.__code__, {"__builtins__": builtins}, "on_node")
+    travelling.__module__ = "__main__"
+    return travelling
 
 
 # --- on a node -------------------------------------------------------------------------------------------------------
@@ -152,30 +150,31 @@ def _by_value() -> Any:
 
 def on_node(number: int, task: _Task) -> bytes:
     """Take the project's code from its folder, unless it is there already, and go on in it."""
+    import importlib
     import os
     import sys
 
     folder, code = os.environ.get("VAD_PROJECT_FOLDER", task[0]), task[2]
     known = sys.modules.get("vad.pipeline.cluster")
-    if known is None or getattr(known, "entered", None) != (folder, code):
+    if known is None or known.entered != (folder, code):
         for name in [name for name in sys.modules if name.split(".")[0] in ("vad", "stages")]:
             del sys.modules[name]
         sys.path[:] = [folder, *(path for path in sys.path if path not in ("", folder))]
         if not os.path.isdir(os.path.join(folder, "vad")):
             raise FileNotFoundError(f"{folder} is not there on {os.uname().nodename}")
         os.chdir(folder)
-        import vad.pipeline.cluster as known
-
-        known.entered = (folder, code)
+        known = importlib.import_module("vad.pipeline.cluster")
+        known.entered = (folder, code)  # type: ignore[attr-defined]
     return known.do(number, task)
 
 
 def do(number: int, task: _Task) -> bytes:
     """A clip's value, pickled; or the :class:`UserError` that speaks against this node."""
     try:
-        os.environ.update(task[4])
         _check(task)
-        value = portable(_batch(task[1])(number))
+        batch = _batch(task[1])
+        _as_there(task[4])
+        value = portable(batch(number))
     except UserError as error:
         value = error
     return pickle.dumps(value)
@@ -200,24 +199,27 @@ def _check(task: _Task) -> None:
 
 @cache
 def _batch(payload: str) -> Batch:
-    """The batch in this file, whose name no other ever has; threads as the stage's own process has them."""
+    """The batch in this file, whose name no other ever has."""
     _batch.cache_clear()  # the last batch's detector goes
-    batch = pickle.loads(Path(payload).read_bytes())
-    import cv2
-    import threadpoolctl
-    import torch
-
     stage.keep_memory()
-    cv2.setNumThreads(1)  # of no influence on what it computes
-    torch.set_num_threads(batch.threads["torch"])
-    threadpoolctl.threadpool_limits({"blas": batch.threads["blas"]})
-    return batch
+    return pickle.loads(Path(payload).read_bytes())
 
 
-def _threads() -> dict[str, int]:
-    """By how many threads this process takes sums: by them they round."""
+def _as_there(environment: dict[str, str]) -> None:
+    """Device and threads as in the stage's own process: the bytes depend on them."""
     import threadpoolctl
-    import torch
 
+    os.environ.update(environment)
+    if "torch" in sys.modules:  # else it will read the environment
+        import torch
+
+        torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
+    threadpoolctl.threadpool_limits({"blas": int(environment["OPENBLAS_NUM_THREADS"])})
+
+
+def _environment() -> dict[str, str]:
+    import threadpoolctl
+
+    device, threads = machine()
     blas = [found["num_threads"] for found in threadpoolctl.threadpool_info() if found["user_api"] == "blas"]
-    return {"torch": torch.get_num_threads(), "blas": max(blas, default=1)}
+    return {"VAD_DEVICE": device, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(max(blas, default=1))}

@@ -9,26 +9,20 @@ A clip that fails fails the stage with its name, after all others were finished.
 the cache of clips (``vad.pipeline.clip_cache``) and not done again.
 """
 
-import contextlib
-import errno
-import hashlib
 import logging
 import os
 import pickle
-import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 from tqdm import tqdm
 
-from vad.pipeline import clip_cache, processes, scratch, source, stage
+from vad.pipeline import clip_cache, cluster, processes, stage
+from vad.pipeline.batch import Batch, Failure, Keyed, name_of, portable, travelling
 from vad.pipeline.clip_cache import ClipCache
 from vad.pipeline.errors import UserError
 from vad.pipeline.naming import printable
@@ -36,94 +30,6 @@ from vad.pipeline.naming import printable
 log = logging.getLogger(__name__)
 
 Local = Literal["serial", "threads", "processes"]
-SCHEDULER = "VAD_SCHEDULER"
-_cache: ClipCache | None = None  # a stage's; library calls compute what they are asked for
-
-
-@runtime_checkable
-class Keyed(Protocol):
-    """A work whose results are kept.
-
-    Attributes:
-        code: modules, by dotted name, that it computes with beside the one that it is defined in.
-    """
-
-    code: tuple[str, ...]
-
-    def key(self, clip: Any) -> str:
-        """What the result depends on beside code and versions: the clip's content, parameters, fitted state."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a clip could not be done."""
-
-    error: Exception
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One call of :func:`map_clips`, as it travels to whoever does its clips; called with a clip's number."""
-
-    work: Callable[[Any, Path], Any]
-    clips: tuple
-    into: Mapping[str, Path]
-    cache: ClipCache | None = None
-    threads: Mapping[str, int] = field(default_factory=dict)  # see vad.pipeline.cluster
-
-    def __call__(self, number: int) -> Any:
-        """The clip's value, or :class:`Failure`; its files are in place."""
-        clip = self.clips[number]
-        try:
-            return self._done(clip)
-        except Exception as error:
-            if _hopeless(error):
-                raise
-            return Failure(error)
-
-    def _done(self, clip: Any) -> Any:
-        key = self._key(clip)
-        if key is not None and self.cache is not None:
-            value = self.cache.take(key, self.into)
-            if value is not clip_cache.MISS:
-                return value
-        # Beside where it goes: the stage's own scratch folder, which is swept if nobody else can tidy up.
-        home = next((folder.parent for folder in self.into.values()), None)
-        with tempfile.TemporaryDirectory(prefix=".clip-", dir=home, ignore_cleanup_errors=True) as made:
-            holder = Path(made)
-            for name in self.into:
-                (holder / name).mkdir()
-            value = self.work(clip, holder)
-            if key is not None and self.cache is not None:
-                self.cache.put(key, holder, value)
-            for name, folder in self.into.items():
-                for file in (holder / name).iterdir():
-                    os.replace(file, folder / file.name)
-        return value
-
-    def _key(self, clip: Any) -> str | None:
-        if self.cache is None or not isinstance(self.work, Keyed):
-            return None
-        module = type(self.work).__module__
-        parts = {
-            "code": source.digest((module, *self.work.code)),
-            "versions": {**source.versions(), "python": sys.version},
-            "machine": _machine(),
-            "of": self.work.key(clip),
-        }
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def _machine() -> tuple[str, str]:
-    """Device and number of threads, without asking PyTorch, which not all need: by them, sums round."""
-    device = os.environ.get("VAD_DEVICE") or ("cuda" if os.path.exists("/dev/nvidiactl") else "cpu")
-    return device, os.environ.get("OMP_NUM_THREADS") or str(len(os.sched_getaffinity(0)))
-
-
-def use_cache(folder: Path | None) -> None:
-    """Keep the results of clips below ``folder`` from now on; None: no longer."""
-    global _cache
-    _cache = None if folder is None or not clip_cache.limit() else ClipCache(folder)
 
 
 def map_clips(
@@ -148,17 +54,21 @@ def map_clips(
         UserError: what a clip failed of, with the clip's name; the others were finished before. Any other exception
             of a clip as it is, with a note that names the clip.
     """
-    batch = Batch(work, tuple(clips), dict(into or {}), _cache)
+    # A stage keeps results; library calls compute what they are asked for.
+    cache = ClipCache() if stage.running is not None and clip_cache.limit() else None
+    batch = Batch(work, tuple(clips), dict(into or {}), cache)
     values: dict[int, Any] = {}
     with tqdm(total=len(clips), desc=desc, unit="clip", disable=not clips) as bar:
         for number, value in _runner(local, len(clips))(batch, bar):
             values[number] = value
             if isinstance(value, Failure):
-                log.error(printable(f"{_name(batch.clips[number])} failed, the others go on: {value.error}"))
+                log.error(printable(f"{name_of(batch.clips[number])} failed, the others go on: {value.error}"))
             bar.update()
-    if _cache is not None and isinstance(work, Keyed):
-        _cache.trim(clip_cache.limit())
-    failed = {_name(batch.clips[number]): values[number].error for number in sorted(values) if _failed(values[number])}
+    if cache is not None and isinstance(work, Keyed):
+        cache.trim(clip_cache.limit())
+    failed = {
+        name_of(batch.clips[number]): values[number].error for number in sorted(values) if _failed(values[number])
+    }
     if failed:
         _raise(failed)
     return [values[number] for number in range(len(clips))]
@@ -168,10 +78,8 @@ Runner = Callable[[Batch, tqdm], Iterator[tuple[int, Any]]]
 
 
 def _runner(local: Local, clips: int) -> Runner:
-    if os.environ.get(SCHEDULER) and clips:
-        from vad.pipeline import cluster
-
-        return partial(cluster.run, os.environ[SCHEDULER])
+    if os.environ.get(cluster.SCHEDULER) and clips:
+        return partial(cluster.run, os.environ[cluster.SCHEDULER])
     if local == "serial" or min(stage.workers(), clips) <= 1:
         return lambda batch, _: ((number, batch(number)) for number in range(len(batch.clips)))
     return _threads if local == "threads" else _processes
@@ -229,40 +137,11 @@ def _do(number: int) -> Any:
     return portable(_own(number))
 
 
-def portable(value: Any) -> Any:
-    """``value`` as it can travel between processes: an error takes its traceback along, as a note."""
-    if isinstance(value, Failure) and not isinstance(value.error, UserError):
-        value.error.add_note("".join(traceback.format_exception(value.error)))
-        try:
-            pickle.loads(pickle.dumps(value.error))
-        except Exception:
-            return Failure(RuntimeError("".join(traceback.format_exception(value.error))))
-    return value
-
-
-@contextlib.contextmanager
-def travelling(batch: Batch) -> Iterator[Path]:
-    """The file in the project's scratch folder from which workers read the batch, once each."""
-    with scratch.holder(scratch.FOLDERS[0] / "x") as holder:
-        payload = holder / "batch.pickle"
-        payload.write_bytes(pickle.dumps(batch))
-        yield payload
-
-
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
 def _failed(value: Any) -> bool:
     return isinstance(value, Failure)
-
-
-def _hopeless(error: Exception) -> bool:
-    """Whether it is the machine that fails, so that no other clip can be done either."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
-
-
-def _name(clip: Any) -> str:
-    return clip if isinstance(clip, str) else clip.name
 
 
 def _raise(failed: Mapping[str, Exception]) -> None:

@@ -23,6 +23,7 @@ from vad.pipeline.naming import printable
 
 TIMINGS = Path("data/timings")
 MADE = ("data", "metrics", "plots", "report")  # folders of what stages make
+running: str | None = None  # the stage that this process is
 
 
 def workers() -> int:
@@ -68,15 +69,14 @@ def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = 
         name: under which the time is kept; the script's name by default.
         alone: whether it writes outputs of the pipeline, which no two processes may at once.
     """
+    global running
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     keep_memory()
     name = name or Path(sys.argv[0]).stem
     processes.handle_termination()
     started = time.perf_counter()
     try:
-        from vad.pipeline import clip_cache, executor
-
-        executor.use_cache(clip_cache.FOLDER)
+        running = name
         with scratch.only_one(name) if alone else nullcontext():
             scratch.sweep()
             work = main() or {}
@@ -93,7 +93,7 @@ def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = 
             _fail(name, line)
         raise
     finally:
-        executor.use_cache(None)
+        running = None
 
 
 def _mishap(error: Exception) -> str | None:

@@ -1,0 +1,181 @@
+"""Clips on three nodes of a real scheduler: the bytes of one process, whatever dies."""
+
+import hashlib
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from stages import fit_motion, score
+from tests import example_run, nodes
+from tests.test_decoding import write_video
+from vad.data import extraction, layouts
+from vad.data.packing import Params
+from vad.pipeline import cluster, source, stage
+from vad.pipeline.batch import Batch
+from vad.pipeline.errors import UserError
+
+pytest.importorskip("distributed", reason="needs the extra cluster")
+
+TESTS = 16
+VALUES = {
+    "seed": 0,
+    "protocol": "clean",
+    "detectors": {"motion": True},
+    "motion": {"height": 120, "window": 0.5, "max_fit_frames": 100, "shrinkage": 30},
+}
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A scheduler with three nodes that have nothing of the project in their own folders."""
+    with nodes.cluster(tmp_path_factory.mktemp("cluster"), 3) as started:
+        yield started
+        if cluster._connected.cache_info().currsize:
+            cluster._connected(started.address).close()
+            cluster._connected.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory) -> Path:
+    """A project's folder with its code, some clips and a fitted detector."""
+    root = tmp_path_factory.mktemp("project") / "project"
+    example_run.build(root, ["motion"], test_clips=TESTS, frames=60)
+    shutil.rmtree(root / "data/maps")
+    (root / "params.yaml").write_text(yaml.safe_dump(VALUES))
+    for name in source.OWN:
+        (root / name).symlink_to(source.ROOT / name)
+    index = pd.read_parquet(root / "data/frames.parquet")
+    roles = {"01_001": "fit_all", "02_002": "calibration"}
+    sample = index.assign(role=index["clip"].map(roles).fillna("test"), fold=0)
+    sample[["clip", "frame", "label", "role", "fold"]].to_parquet(root / "data/sample.parquet")
+    before = Path.cwd()
+    os.chdir(root)
+    try:
+        fit_motion.main()
+    finally:
+        os.chdir(before)
+    return root
+
+
+@pytest.fixture
+def project(fitted, tmp_path, monkeypatch) -> Path:
+    root = tmp_path / "project"
+    shutil.copytree(fitted, root, symlinks=True)
+    monkeypatch.chdir(root)
+    return root
+
+
+def digests(*folders: str) -> dict[str, str]:
+    files = sorted(path for folder in folders for path in Path(folder).rglob("*") if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def scored() -> dict[str, str]:
+    assert score.main("motion") == {"frames": (TESTS + 1) * 60}  # the held-out clip's too, from the fit
+    found = digests("data/maps", "data/scores")
+    assert len(found) == TESTS + 1
+    shutil.rmtree("data/maps")
+    shutil.rmtree("data/scores")
+    return found
+
+
+def test_scores_are_the_same_bytes_also_where_a_node_is_killed_in_the_middle(project, three, monkeypatch):
+    alone = scored()
+    monkeypatch.setenv("VAD_SCHEDULER", three.address)
+    assert scored() == alone
+    three.add()
+    dead = three.nodes.pop(0)
+
+    def kill() -> None:
+        while len(seen := list(Path("data/.tmp").rglob("*.npz"))) < 3:
+            time.sleep(0.01)
+        nodes.kill(dead)
+        middle.append(len(seen))
+
+    middle: list[int] = []
+    watcher = threading.Thread(target=kill, daemon=True)
+    watcher.start()
+    assert scored() == alone
+    watcher.join()
+    assert 3 <= middle[0] < TESTS
+    assert "Remove worker" in three.log("scheduler")
+
+
+def test_a_clip_that_fails_is_named_and_the_others_are_kept(project, three, monkeypatch):
+    monkeypatch.setenv("VAD_SCHEDULER", three.address)
+    monkeypatch.setattr(stage, "running", "score")
+    container = Path("data/frames/01_0003.zip")
+    whole = container.read_bytes()
+    container.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"^data/frames/01_0003.zip is damaged|^clip 01_0003: .* is damaged"):
+        score.main("motion")
+    entries = set(Path("data/.cache").glob("??/*"))
+    assert len(entries) == TESTS - 1
+    container.write_bytes(whole)
+    monkeypatch.delenv("VAD_SCHEDULER")  # what a node made is as good here
+    times = {entry: (entry / "sums.json").stat().st_mtime_ns for entry in entries}
+    scored()
+    assert {entry: (entry / "sums.json").stat().st_mtime_ns for entry in entries} == times
+    assert len(set(Path("data/.cache").glob("??/*")) - entries) == 1
+
+
+def test_frames_are_the_same_bytes(project, three, monkeypatch):
+    for name in ("train/a.mp4", "train/b.avi", "test/c.avi", "test/d.mp4"):
+        Path("raw", name).parent.mkdir(parents=True, exist_ok=True)
+        write_video(Path("raw", name), "MJPG" if name.endswith("avi") else "mp4v", 8)
+    Path("raw/labels.csv").write_text("clip,start,end\nc,2,3\n")
+    data = layouts.Params(root="raw", layout="auto", fps=None, size=None)
+    settings = Params(short_side=32, stride=1, jpeg_quality=90, turn_back=True)
+    monkeypatch.setenv("VAD_WORKERS", "1")
+    extraction.extract(data, settings, Path("one"))
+    monkeypatch.setenv("VAD_SCHEDULER", three.address)
+    extraction.extract(data, settings, Path("many"))
+    assert {name.replace("many", "one"): digest for name, digest in digests("many").items()} == digests("one")
+
+
+# --- one line each ---------------------------------------------------------------------------------------------------
+
+
+def refusal(address: str = "tcp://127.0.0.1:9") -> str:
+    with pytest.raises(UserError) as caught:
+        list(cluster.run(address, Batch(len, ("a",), {}), None))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_without_distributed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert refusal() == "VAD_SCHEDULER is set, but distributed is not installed: pip install '.[cluster]', or unset it"
+
+
+def test_where_no_scheduler_answers(monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECTING", 0.5)
+    assert refusal().startswith("VAD_SCHEDULER=tcp://127.0.0.1:9: no scheduler answers there (")
+    assert "no scheduler answers there" in refusal("nonsense")
+
+
+def test_what_speaks_against_a_node(tmp_path, monkeypatch):
+    class Node:
+        address, state = "tcp://10.0.0.7:4000", type("State", (), {"nthreads": 1})
+
+    monkeypatch.setattr("distributed.get_worker", lambda: Node)
+    payload = tmp_path / "batch.pickle"
+    payload.touch()
+    task = (str(tmp_path), str(payload), "", dict(source.versions()), {})
+    cluster._check(task)
+    with pytest.raises(
+        UserError, match=r"node tcp://10.0.0.7:4000 \(.*\) has numpy .*, here it is 0.1: make them equal"
+    ):
+        cluster._check((*task[:3], {"numpy": "0.1"}, {}))
+    with pytest.raises(UserError, match="does not see this project's folder at"):
+        cluster._check((task[0], str(tmp_path / "none"), *task[2:]))
+    Node.state.nthreads = 4
+    with pytest.raises(UserError, match="has 4 threads: start it with --nthreads 1"):
+        cluster._check(task)

@@ -1,0 +1,220 @@
+"""Work clip by clip: in order, in every executor; what fails is named after the others are done; results are kept."""
+
+import os
+import pickle
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from vad.pipeline import batch, clip_cache, source, stage
+from vad.pipeline.clip_cache import ClipCache
+from vad.pipeline.errors import UserError
+from vad.pipeline.executor import map_clips
+
+CLIPS = [f"clip{number}" for number in range(6)]
+
+
+@dataclass(frozen=True)
+class Shout:
+    """Writes each clip's name in capitals, and notes that it was asked."""
+
+    asked: Path
+    factor: int = 1
+    code: ClassVar[tuple[str, ...]] = ()
+
+    def key(self, clip: str) -> str:
+        return f"{clip} {self.factor}"
+
+    def __call__(self, clip: str, folder: Path) -> int:
+        (self.asked / f"{clip}-{os.getpid()}-{len(list(self.asked.iterdir()))}").touch()
+        if clip == "broken":
+            raise UserError("nothing can be read of it")
+        if clip == "bug":
+            raise KeyError("nobody thought of that")
+        if clip == "deadly" and not (self.asked / "died").exists():
+            (self.asked / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        (folder / "loud" / f"{clip}.txt").write_text(clip.upper() * self.factor)
+        return self.factor * len(clip)
+
+
+@pytest.fixture
+def shout(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "asked").mkdir()
+    (tmp_path / "out").mkdir()
+    return Shout(tmp_path / "asked")
+
+
+def loud(shout: Shout, clips: list[str], local: str = "serial", out: str = "out") -> tuple[list[int], dict[str, str]]:
+    Path(out).mkdir(exist_ok=True)
+    values = map_clips(shout, clips, {"loud": Path(out)}, desc="shout", local=local)
+    return values, {path.name: path.read_text() for path in sorted(Path(out).iterdir())}
+
+
+@pytest.mark.parametrize("local", ["serial", "threads", "processes"])
+def test_every_executor_gives_the_same_in_the_clips_order(shout, monkeypatch, local):
+    monkeypatch.setenv("VAD_WORKERS", "2")
+    clips = [*CLIPS, "a", "much longer name"]
+    values, files = loud(shout, clips, local)
+    assert values == [len(clip) for clip in clips]
+    assert files == {f"{clip}.txt": clip.upper() for clip in sorted(clips)}
+    assert len(list(shout.asked.iterdir())) == len(clips)
+    assert not [path for path in Path().rglob(".clip-*")]
+
+
+@pytest.mark.parametrize("local", ["serial", "processes"])
+def test_a_clip_that_fails_is_named_after_the_others_are_done(shout, monkeypatch, local):
+    monkeypatch.setenv("VAD_WORKERS", "2")
+    with pytest.raises(UserError, match=r"^clip broken: nothing can be read of it$"):
+        loud(shout, ["broken", *CLIPS], local)
+    assert {path.stem for path in Path("out").iterdir()} == set(CLIPS)
+    with pytest.raises(UserError, match=r"nothing can be read of it \(1 more failed: bug\)"):
+        loud(shout, ["broken", "bug"], local)
+
+
+@pytest.mark.parametrize("local", ["serial", "processes"])
+def test_a_bug_stays_what_it_is_and_names_the_clip(shout, monkeypatch, local):
+    monkeypatch.setenv("VAD_WORKERS", "2")
+    with pytest.raises(KeyError, match="nobody thought of that") as caught:
+        loud(shout, ["bug", *CLIPS], local)
+    assert "clip bug" in caught.value.__notes__[-1]
+    assert "in __call__" in "".join(caught.value.__notes__) or local == "serial"
+
+
+def test_clips_of_a_worker_that_died_are_done_again(shout, monkeypatch):
+    monkeypatch.setenv("VAD_WORKERS", "2")
+    values, files = loud(shout, ["deadly", *CLIPS], "processes")
+    assert values == [len(clip) for clip in ["deadly", *CLIPS]]
+    assert set(files) == {f"{clip}.txt" for clip in ["deadly", *CLIPS]}
+
+
+# --- kept results ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_a_stage(shout, monkeypatch):
+    monkeypatch.setattr(stage, "running", "toy")
+    return shout
+
+
+def computed(shout: Shout) -> int:
+    return len(list(shout.asked.iterdir()))
+
+
+def test_only_a_stage_keeps_results(shout):
+    loud(shout, CLIPS)
+    loud(shout, CLIPS)
+    assert computed(shout) == 12
+    assert not Path("data/.cache").exists()
+
+
+def test_new_clips_cost_what_new_clips_cost(in_a_stage):
+    first = loud(in_a_stage, CLIPS)
+    assert loud(in_a_stage, CLIPS, out="again") == first
+    assert computed(in_a_stage) == 6
+    values, files = loud(in_a_stage, [*CLIPS, "new"], out="more")
+    assert (values[-1], files["new.txt"], len(files), computed(in_a_stage)) == (3, "NEW", 7, 7)
+    assert loud(Shout(in_a_stage.asked, 2), CLIPS, out="other")[0] == [10] * 6
+    assert computed(in_a_stage) == 13
+
+
+def test_what_failed_alone_is_done_again(in_a_stage):
+    with pytest.raises(UserError, match="clip broken"):
+        loud(in_a_stage, ["broken", *CLIPS])
+    assert computed(in_a_stage) == 7
+    loud(in_a_stage, [*CLIPS, "mended"])
+    assert computed(in_a_stage) == 8
+
+
+@pytest.mark.parametrize("name", ["loud/clip3.txt", clip_cache.VALUE, clip_cache.SUMS])
+@pytest.mark.parametrize("damage", ["flip", "empty", "remove"])
+def test_a_damaged_entry_is_never_used(in_a_stage, name, damage):
+    first = loud(in_a_stage, CLIPS)
+    (entry,) = (path.parent.parent for path in Path("data/.cache").rglob("clip3.txt"))
+    content = (entry / name).read_bytes()
+    if damage == "remove":
+        (entry / name).unlink()
+    else:
+        (entry / name).write_bytes(b"" if damage == "empty" else bytes([content[0] ^ 1]) + content[1:])
+    assert loud(in_a_stage, CLIPS, out="again") == first
+    assert computed(in_a_stage) == 7
+    assert loud(in_a_stage, CLIPS, out="healed") == first
+    assert computed(in_a_stage) == 7
+
+
+def test_an_output_that_is_edited_spoils_nothing(in_a_stage):
+    first = loud(in_a_stage, CLIPS)
+    Path("out/clip2.txt").write_text("edited")  # in place: the entry is the same file
+    assert loud(in_a_stage, CLIPS, out="again") == first
+
+
+def test_other_code_is_another_key(in_a_stage, monkeypatch):
+    loud(in_a_stage, CLIPS)
+    monkeypatch.setattr(source, "digest", lambda modules: "other")
+    loud(in_a_stage, CLIPS)
+    assert computed(in_a_stage) == 12
+
+
+@pytest.mark.parametrize(("variable", "value"), [("VAD_DEVICE", "cuda"), ("OMP_NUM_THREADS", "7")])
+def test_another_device_or_number_of_threads_is_another_key(monkeypatch, variable, value):
+    monkeypatch.delitem(batch.sys.modules, "torch", raising=False)
+    before = batch.machine()
+    monkeypatch.setenv(variable, value)
+    assert batch.machine() != before
+
+
+def test_the_cache_is_bounded_and_can_be_left_out(in_a_stage, monkeypatch):
+    loud(in_a_stage, CLIPS)
+    entries = sorted(Path("data/.cache").glob("??/*"), key=lambda path: path.stat().st_mtime)
+    for age, entry in enumerate(reversed(entries)):
+        os.utime(entry, (1000 - age, 1000 - age))
+    sizes = [sum(file.stat().st_size for file in entry.rglob("*") if file.is_file()) for entry in entries]
+    ClipCache().trim(sum(sizes) - 1)
+    left = set(Path("data/.cache").glob("??/*"))
+    assert set(entries) - left == {entries[0]}  # used longest ago
+    monkeypatch.setenv("VAD_CACHE_GIB", "0")
+    loud(in_a_stage, CLIPS)
+    assert computed(in_a_stage) == 12
+    assert set(Path("data/.cache").glob("??/*")) == left
+    monkeypatch.setenv("VAD_CACHE_GIB", "much")
+    with pytest.raises(UserError, match="VAD_CACHE_GIB=much is no number of GiB"):
+        loud(in_a_stage, CLIPS)
+
+
+def test_an_entry_is_a_link(in_a_stage):
+    loud(in_a_stage, CLIPS)
+    (kept,) = Path("data/.cache").rglob("clip3.txt")
+    assert kept.samefile("out/clip3.txt")
+
+
+def test_content_of_files_and_folders(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "000.jpg").write_bytes(b"a")
+    one = clip_cache.content(folder)
+    (folder / "000.jpg").rename(folder / "001.jpg")
+    assert clip_cache.content(folder) != one
+    assert clip_cache.content(None) == clip_cache.content(tmp_path / "nothing") != clip_cache.content(folder)
+    assert clip_cache.content(folder / "001.jpg", None) != clip_cache.content(folder / "001.jpg")
+
+
+# --- the code behind a result ----------------------------------------------------------------------------------------
+
+
+def test_the_code_behind_a_detector():
+    behind = source._behind(("vad.detectors.padim",))
+    assert {"vad", "vad.detectors.padim", "vad.features.backbones", "vad.pipeline.stage"} <= behind
+    assert "vad.detectors.motion" not in behind
+    assert "vad.report.report" not in behind
+
+
+def test_a_function_pickled_with_its_error(tmp_path):
+    class Local(Exception):
+        """Cannot be pickled."""
+
+    found = batch.portable(batch.Failure(Local("odd")))
+    assert "odd" in str(pickle.loads(pickle.dumps(found)).error)

@@ -1,0 +1,131 @@
+"""The clips of one call of ``vad.pipeline.executor.map_clips``, as they travel to whoever does them."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import pickle
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from vad.pipeline import clip_cache, scratch, source, stage
+from vad.pipeline.clip_cache import ClipCache
+from vad.pipeline.errors import UserError
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A work whose results are kept.
+
+    Attributes:
+        code: modules, by dotted name, that it computes with beside the one that it is defined in.
+    """
+
+    code: tuple[str, ...]
+
+    def key(self, clip: Any) -> str:
+        """What the result depends on beside code and versions: the clip's content, parameters, fitted state."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a clip could not be done."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One call of :func:`map_clips`, as it travels to whoever does its clips; called with a clip's number."""
+
+    work: Callable[[Any, Path], Any]
+    clips: tuple
+    into: Mapping[str, Path]
+    cache: ClipCache | None = None
+
+    def __call__(self, number: int) -> Any:
+        """The clip's value, or :class:`Failure`; its files are in place."""
+        clip = self.clips[number]
+        try:
+            return self._done(clip)
+        except Exception as error:
+            if _hopeless(error):
+                raise
+            return Failure(error)
+
+    def _done(self, clip: Any) -> Any:
+        key = self._key(clip)
+        if key is not None and self.cache is not None:
+            value = self.cache.take(key, self.into)
+            if value is not clip_cache.MISS:
+                return value
+        # Beside where it goes: the stage's own scratch folder, which is swept if nobody else can tidy up.
+        home = next((folder.parent for folder in self.into.values()), None)
+        with tempfile.TemporaryDirectory(prefix=".clip-", dir=home, ignore_cleanup_errors=True) as made:
+            holder = Path(made)
+            for name in self.into:
+                (holder / name).mkdir()
+            value = self.work(clip, holder)
+            if key is not None and self.cache is not None:
+                self.cache.put(key, holder, value)
+            for name, folder in self.into.items():
+                for file in (holder / name).iterdir():
+                    os.replace(file, folder / file.name)
+        return value
+
+    def _key(self, clip: Any) -> str | None:
+        if self.cache is None or not isinstance(self.work, Keyed):
+            return None
+        module = type(self.work).__module__
+        parts = {
+            "code": source.digest((module, *self.work.code)),
+            "versions": {**source.versions(), "python": sys.version},
+            "machine": machine(),
+            "of": self.work.key(clip),
+        }
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def machine() -> tuple[str, int]:
+    """Device and number of threads, without importing PyTorch, which not all need: by them, sums round."""
+    if "torch" in sys.modules:
+        import torch
+
+        return stage.device(), torch.get_num_threads()
+    device = os.environ.get("VAD_DEVICE") or ("cuda" if os.path.exists("/dev/nvidiactl") else "cpu")
+    return device, int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+
+def portable(value: Any) -> Any:
+    """``value`` as it can travel between processes: an error takes its traceback along, as a note."""
+    if isinstance(value, Failure) and not isinstance(value.error, UserError):
+        value.error.add_note("".join(traceback.format_exception(value.error)))
+        try:
+            pickle.loads(pickle.dumps(value.error))
+        except Exception:
+            return Failure(RuntimeError("".join(traceback.format_exception(value.error))))
+    return value
+
+
+@contextlib.contextmanager
+def travelling(batch: Batch) -> Iterator[Path]:
+    """The file in the project's scratch folder from which workers read the batch, once each."""
+    with scratch.holder(scratch.FOLDERS[0] / "x") as holder:
+        payload = holder / "batch.pickle"
+        payload.write_bytes(pickle.dumps(batch))
+        yield payload
+
+
+def _hopeless(error: Exception) -> bool:
+    """Whether it is the machine that fails, so that no other clip can be done either."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
+
+
+def name_of(clip: Any) -> str:
+    """A clip is its name, or has one."""
+    return clip if isinstance(clip, str) else clip.name
