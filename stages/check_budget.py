@@ -100,7 +100,8 @@ def scored(name: str, fitting: list[Clip], held_out: list[Clip]) -> pd.DataFrame
     detector = module.Detector(module.fit(fitting, section, params.common().seed), section)
     parts = []
     for clip in tqdm(held_out, desc=f"score {name}", unit="clip"):
-        live = temporal.causal(detector.score(clip)[0], clip.frames, clip.fps, smoothing)
+        scores = detector.live(clip) if hasattr(detector, "live") else detector.score(clip)[0]
+        live = temporal.causal(scores, clip.frames, clip.fps, smoothing)
         parts.append(pd.DataFrame({"clip": clip.name, "frame": clip.frames, "live": live}))
     return pd.concat(parts, ignore_index=True)
 

@@ -13,7 +13,7 @@ from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
 from vad.features import encoders, semantic
 from vad.metrics import measures
-from vad.perception import detection
+from vad.perception import detection, tracking
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import CannotFit
 from vad.pipeline.results import read_json, read_table
@@ -97,7 +97,8 @@ def _settings(
         weights=decision.weights,
         thresholds=overall,
         scene_thresholds=by_scene,
-        objects=params.section("extract_objects", detection.Params) if "objects" in reads else None,
+        objects=params.section("extract_objects", detection.Params) if reads & {"objects", "tracks"} else None,
+        linking=params.section("link_tracks", tracking.Params) if "tracks" in reads else None,
         encoder=params.read_file()["encoder"] if "embeddings" in reads else None,
     )
 

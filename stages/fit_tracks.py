@@ -12,7 +12,7 @@ def main(plan: "fitted.Plan") -> dict:
     states = {}
     for fold in plan.folds:
         states[fold.name] = tracks.fit(plan.clips(fold.fit), settings, plan.seed)
-    return fitted.save(plan, settings, states)
+    return fitted.save(plan, settings, states, linked=plan.store.tracks.empty)
 
 
 if __name__ == "__main__":

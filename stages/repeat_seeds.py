@@ -80,9 +80,9 @@ def detector_rows(name: str, plan: Plan) -> pd.DataFrame:
         about = {"backbone": params.read_file()["backbone"], "backbone_digest": needs[0].digest} if needs else {}
         model = fitted.Fitted.of(name, {fold.name: state}, settings, about, *needs)
         for rows, parts in ((fold.test, test), (fold.calibration, normal)):
-            for clip, raw in score_clips(model, fold.name, plan, rows):
-                own = rows[rows["clip"] == clip.name].sort_values("frame")
-                parts.append(own.assign(fold=fold.name, score=np.asarray(raw, np.float64)))
+            own = fitted.by_clip(rows)
+            for clip, columns in score_clips(model, fold.name, plan, rows):
+                parts.append(own[clip.name].assign(fold=fold.name, **columns))
     manifest = plan.store.manifest.set_index("clip")
     fps, scenes = manifest["fps"].astype(float).to_dict(), manifest["scene"].to_dict()
     table = fused.numbered(scores.table(test, pd.concat(normal)), plan.sample)

@@ -20,7 +20,6 @@ def main(name: str) -> dict:
     if reason := why_skipped(name):
         logging.info("%s does not run: %s", name, reason)
         return leave_out(name)
-    import numpy as np
 
     from vad.detectors import fitted
     from vad.detectors.scoring import score_clips
@@ -33,8 +32,8 @@ def main(name: str) -> dict:
         folder.mkdir()
         for fold in plan.folds:
             rows = fitted.by_clip(fold.test)
-            for clip, raw in score_clips(model, fold.name, plan, fold.test, folder):
-                parts.append(rows[clip.name].assign(fold=fold.name, score=raw.astype(np.float64)))
+            for clip, columns in score_clips(model, fold.name, plan, fold.test, folder):
+                parts.append(rows[clip.name].assign(fold=fold.name, **columns))
     table = scores.table(parts, model.normal)
     artifacts.save_table(SCORES / f"{name}.parquet", table)
     return {"frames": len(table)}

@@ -16,6 +16,7 @@ from vad.data.frames import Clip
 from vad.deploy import bundle, export, sealed
 from vad.deploy.stream import FUSION, Scored
 from vad.detectors import fitted, motion
+from vad.perception import followed, tracking
 from vad.perception.camera import Camera
 from vad.perception.scene import Scene
 from vad.pipeline import artifacts
@@ -131,6 +132,17 @@ def test_an_unknown_scene_wants_a_sample(folder: Path, training: list[Clip]) -> 
         made.open(unknown, [training[0].read(f) for f in range(4)])
     scorer = made.open(unknown, [training[0].read(f) for f in range(40)])
     assert len([one for f in range(20) for one in scorer.push(training[0].read(f), f / 10)] + scorer.close()) == 20
+
+
+def test_objects_are_linked_where_a_detector_looks_at_tracks(folder: Path, training: list[Clip]) -> None:
+    made = bundle.load(folder)
+    linking = tracking.Params(reach=0.5, patience_seconds=0.5, least_seconds=0.5)
+    following = bundle.FittedBundle(folder, made.settings.model_copy(update={"linking": linking}))
+    tracks = followed.of(following.open(camera(training[0])).perception)
+    assert isinstance(tracks, followed.Linked)
+    assert tracks.least == 0.5 * squares.FPS
+    with pytest.raises(UserError, match="nothing follows the camera's objects"):
+        followed.of(made.open(camera(training[0])).perception)
 
 
 def test_wrong_frames_are_refused_in_one_line(folder: Path, training: list[Clip]) -> None:

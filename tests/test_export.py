@@ -4,6 +4,7 @@ import pytest
 
 from stages import export_bundle
 from vad.deploy import bundle, export
+from vad.pipeline import artifacts
 from vad.pipeline.errors import CannotFit, UserError
 from vad.post_processing import calibration, fusion, thresholds
 
@@ -32,6 +33,16 @@ def test_detectors_that_cannot_be_taken_are_named():
         export.chosen(["spade"], WEIGHTS)
     with pytest.raises(UserError, match="there is no detector 'padm'"):
         export.chosen(["padm"], WEIGHTS)
+
+
+def test_what_was_fitted_on_tracks_of_others_follows_no_camera(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert export.streams("tracks")
+    for linked in (True, False):
+        artifacts.save_json("data/models/tracks/meta.json", {"linked": linked})
+        assert export.streams("tracks") is linked
+    with pytest.raises(UserError, match="tracks cannot follow a live camera; choose from"):
+        export.chosen(["tracks"], WEIGHTS)
 
 
 def test_without_a_detector_that_follows_a_camera_the_bundle_says_why(tmp_path, monkeypatch):

@@ -12,11 +12,13 @@ import yaml
 from tests import example_run
 from vad.data import frames
 from vad.data.frames import FrameStore
-from vad.detectors import registry
+from vad.deploy import export
+from vad.detectors import motion, registry
 from vad.detectors.fitted import load_fitted
 from vad.detectors.scoring import score_clips
 from vad.pipeline import results
 from vad.pipeline.errors import CannotFit, UserError
+from vad.post_processing import fused, temporal
 from vad.protocol.fitting import Plan, why_not
 from vad.protocol.folds import select
 from vad.visualization import panels
@@ -91,6 +93,27 @@ def test_a_fitted_model_scores_alone(store: FrameStore, tmp_path: Path, monkeypa
     np.testing.assert_array_equal(scores, normal["score"].to_numpy(np.float32))
     with pytest.raises(UserError, match="motion has no fit '3'; choose from all"):
         model.detector("3")
+
+
+def test_what_a_camera_has_is_a_column_of_its_own_and_makes_the_causal_one(store: FrameStore, monkeypatch) -> None:
+    from stages import score
+
+    def live(self: motion.Detector, clip: frames.Clip) -> np.ndarray:
+        return self.score(clip)[0] / 2 + clip.frames
+
+    monkeypatch.setattr(motion.Detector, "live", live, raising=False)
+    fit()
+    score.main("motion")
+    rows, normal = pd.read_parquet("data/scores/motion.parquet"), load_fitted("data/models/motion").normal
+    for table in (rows, normal):
+        np.testing.assert_allclose(table["live"], table["score"] / 2 + table["frame"])
+    none = temporal.Params(method="none", sigma_seconds=1, median_window=1, causal="gaussian")
+    scenes = dict.fromkeys(ROLES, "01")
+    made = fused.detector_rows("motion", rows.assign(fold=-1), dict.fromkeys(ROLES, 10.0), scenes, none)
+    np.testing.assert_allclose(made["causal"], made["score"] / 2 + made["frame"])
+    np.testing.assert_array_equal(made["smoothed"], made["score"])
+    live = export.normal_scores(Path("data/models"), ["motion"], none)["motion"]
+    np.testing.assert_array_equal(np.sort(live), np.sort(normal["live"]))
 
 
 @pytest.mark.parametrize(("clip", "use"), [("01_001", "fitted on"), ("02_002", "compared with")])

@@ -3,17 +3,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.test_streaming import looked_at, same
 from vad.data.frames import Clip, ClipWriter
 from vad.detectors.stae import detector as stae
-from vad.detectors.stae.errors import Errors, energy, floors, unexplained
+from vad.detectors.stae.errors import by_cell, floors, unexplained
+from vad.detectors.stae.following import LATE, LATEST, Following, Ground
 from vad.detectors.stae.network import WINDOW, Network, horizon_weights, loss
-from vad.detectors.stae.windows import CONTRAST, SPAN, Film, Windows, film
+from vad.detectors.stae.windows import BACKGROUND_FRAMES, CONTRAST, SPAN, Windows, film
+from vad.perception.sight import Sight, View
 from vad.pipeline import params as parameters
 from vad.pipeline.errors import CannotFit
 
@@ -137,30 +141,100 @@ def test_floors_are_shares_of_the_mean_frame_and_of_the_mean_largest_block():
     np.testing.assert_allclose(floors([energies], 3, (2.0, 0.1)), [2.0 * 64 * 9 / 128, 0.1 * 32])
 
 
-def test_energy_is_the_squared_difference_to_the_background():
-    pictures = np.full((40, 128, 128), 50, np.uint8)
-    pictures[:, :4, 4:8] = 50 + 32
-    still = energy(Film(np.arange(40), pictures, np.full((128, 128), 50, np.uint8)))
-    assert still.shape == (40, 32, 32)
-    np.testing.assert_allclose(still[:, 0, 1], (32 / CONTRAST) ** 2, rtol=1e-5)
-    assert still.sum() == pytest.approx(40 * (32 / CONTRAST) ** 2, rel=1e-5)
+def test_errors_by_cell_are_mean_squares():
+    wrong = np.zeros((3, 128, 128), np.float32)
+    wrong[1, :4, 4:8] = 2.0
+    wrong[1, 3, 7] = 6.0
+    found = by_cell(wrong)
+    assert found.shape == (3, 32, 32)
+    assert found[1, 0, 1] == pytest.approx((15 * 4 + 36) / 16)
+    assert found.sum() == pytest.approx(found[1, 0, 1])
 
 
-def test_a_frames_error_is_the_mean_of_the_windows_that_see_it(monkeypatch):
-    def numbered(self, seen, starts):
-        for start in starts:  # a window that begins at s errs by 1 + s everywhere
-            yield np.full((2, WINDOW, 32, 32), 1.0 + start)
+def numbered(past: np.ndarray) -> np.ndarray:
+    """A network that is off by the number of its window's first picture, plus one, everywhere."""
+    first = float(past[0, 0, 0])
+    return np.stack([past + 1 + first, np.arange(16, 32)[:, None, None] + past[:1] + 1 + first])
 
-    monkeypatch.setattr(Errors, "windows", numbered)
-    seen = Film(np.arange(40), np.zeros((40, 128, 128), np.uint8), np.zeros((128, 128), np.uint8))
+
+def followed(length: int, stride: int = 8) -> list:
+    """Pictures whose level is their number, by :func:`numbered`, prediction errors in halves."""
     usual = np.stack([np.ones(WINDOW), np.full(WINDOW, 2.0)])
-    found = Errors(None, "cpu", stride=8, batch=1).frames(seen, usual)[:, :, 0, 0]  # windows at 0, 8, 16, 24
-    np.testing.assert_allclose(found[0, [0, 7, 8, 15, 24, 39]], [1, 1, 5, 5, 21, 25])
-    backwards = (1 * 9 + 9 * 17) / (1 + 9)  # frame 0 is the 40th backwards: 16 ahead of window 8, 8 ahead of window 16
-    np.testing.assert_allclose(found[1, 0], backwards / 2, rtol=1e-5)
+    following, found = Following(numbered, usual, stride), []
+    for number in range(length):
+        now = following.push(np.full((128, 128), number, np.float32))
+        assert len(now) == (number > LATEST or (WINDOW + 1) * (number == LATEST))
+        found += now
+    return found + following.finish()
+
+
+def test_a_pictures_error_is_the_mean_of_the_windows_that_see_it():
+    found = followed(40)  # windows at 0, 8, 16, 24
+    errors = np.stack([one.errors[:, 0, 0] for one in found], axis=1)
+    assert errors.shape == (2, 40)
+    squared = [(1 + start) ** 2 for start in (0, 8, 16, 24)]
+    expected = [squared[0], squared[0], np.mean(squared[:2]), np.mean(squared[:2]), np.mean(squared[2:]), squared[3]]
+    np.testing.assert_allclose(errors[0, [0, 7, 8, 15, 24, 39]], expected)
     near, far = horizon_weights().numpy()[[0, 8]]
-    np.testing.assert_allclose(found[1, 16], 1 / 2)  # foretold by the window at 0 alone
-    np.testing.assert_allclose(found[1, 24], (1 * far + 9 * near) / (far + near) / 2, rtol=1e-5)
+    # Backwards from 31 to 16 and from 23 to 8: at place p a window whose first picture is n foretells 16 + p + 2 n + 1.
+    ahead = [(16 + 0 + 2 * 31 + 1 - 15) ** 2, (16 + 8 + 2 * 31 + 1 - 7) ** 2, (16 + 0 + 2 * 23 + 1 - 7) ** 2]
+    assert errors[1, 15] == pytest.approx(ahead[0] / 2)
+    assert errors[1, 7] == pytest.approx((ahead[1] * far + ahead[2] * near) / (far + near) / 2)
+    assert errors[1, 16] == pytest.approx(1 / 2)  # foretold by the window at 0 alone
+    assert errors[1, 24] == pytest.approx((1 * far + 81 * near) / (far + near) / 2)
+
+
+def test_the_last_pictures_are_seen_by_a_window_that_ends_with_them():
+    errors = np.stack([one.errors[0, 0, 0] for one in followed(43)])
+    assert len(errors) == 43
+    assert errors[42] == pytest.approx((1 + 27) ** 2)
+    assert errors[30] == pytest.approx(np.mean([(1 + start) ** 2 for start in (16, 24, 27)]))
+
+
+def test_energy_is_the_smoothed_squared_difference():
+    following = Following(lambda past: np.zeros((2, *past.shape), np.float32), np.ones((2, WINDOW)), 8)
+    found = []
+    for number in range(60):
+        moving = np.zeros((128, 128), np.float32)
+        moving[:4, 4:8] = 0.5 + (number == 30)
+        found += following.push(moving)
+    energies = np.stack([one.energy for one in found + following.finish()])
+    assert energies.shape == (60, 32, 32)
+    np.testing.assert_allclose(energies[[0, 10, 21, 39, 59], 0, 1], 0.25, rtol=1e-6)
+    assert energies[30, 0, 1] == pytest.approx(0.25 + (2.25 - 0.25) / (2 * np.sqrt(2 * np.pi)), rel=1e-3)
+    assert energies[:, 5:].sum() == 0
+
+
+def test_memory_of_following_is_bounded():
+    following, sizes = Following(lambda past: np.stack([past, past]), np.ones((2, WINDOW)), 8), []
+    for _ in range(200):
+        following.push(np.zeros((128, 128), np.float32))
+        sizes.append((len(following._sums), len(following._energies), len(following._foretold), len(following._moving)))
+    assert max(sizes) == max(sizes[30:60])
+    assert following._ended <= following._next
+
+
+def test_the_ground_is_the_scenes_and_follows_what_stays():
+    known = np.full((BACKGROUND_FRAMES, 128, 128), 100, np.uint8)
+    picture = known[0].copy()
+    picture[50:60, 50:60] = 164
+    ground = Ground(known)
+    moving = ground.moving(0, picture)
+    np.testing.assert_array_equal(moving[50:60, 50:60], 1.0)
+    assert moving.sum() == 100
+    np.testing.assert_array_equal(ground.moving(1, picture + 10), moving)  # it got lighter
+    for number in range(2, 20 * BACKGROUND_FRAMES):
+        moving = ground.moving(number, picture)
+    assert not moving.any()  # what has stayed for half a minute and more belongs there
+
+
+def test_a_camera_that_was_not_fitted_has_its_ground_from_what_it_shows():
+    ground, moving = Ground(None), None
+    for number in range(60):
+        picture = np.full((128, 128), 100, np.uint8)
+        picture[60:72, 2 * number : 2 * number + 8] = 200
+        moving = ground.moving(number, picture)
+    assert (np.abs(moving) > 0.5).sum() == 12 * 8
 
 
 def test_scores_every_frame_and_finds_the_large_object(tmp_path):
@@ -179,6 +253,46 @@ def test_scores_every_frame_and_finds_the_large_object(tmp_path):
     regularity = stae.regularity(scores)
     assert (regularity.min(), regularity.max()) == (0, 1)
     assert regularity.argmin() == scores.argmax()
+
+
+def test_a_stream_says_the_same_as_the_clip(tmp_path):
+    detector = stae.Detector(stae.fit(make_clips(tmp_path), PARAMS, seed=0), PARAMS)
+    for fps, frames in ((10.0, 81), (24.0, 100)):  # every picture, and every second one
+        clip = replace(make_clip(tmp_path, "01_007", frames=frames, large_from=40), fps=fps)
+        same(detector, clip, looked_at(clip))
+
+
+def test_a_stream_looks_ahead_no_further_than_it_says(tmp_path):
+    detector = stae.Detector(stae.fit(make_clips(tmp_path), PARAMS, seed=0), PARAMS)
+    clip = make_clip(tmp_path, "01_007", frames=81)
+    other = make_clip(tmp_path, "01_017", frames=81, large_from=50)
+    streams = [detector.stream(looked_at(one)) for one in (clip, other)]
+    found = [[one.score for frame in range(65) for one in stream.push(Sight([View(frame, source.read(frame))]))]
+             for stream, source in zip(streams, (clip, other), strict=True)]  # fmt: skip
+    known = 50 - LATE
+    assert len(found[0]) == 65 - LATE
+    assert found[0][:known] == found[1][:known]
+    assert found[0][49] != found[1][49]
+
+
+def test_a_few_frames_score_as_among_all(tmp_path):
+    detector = stae.Detector(stae.fit(make_clips(tmp_path), PARAMS, seed=0), PARAMS)
+    clip = make_clip(tmp_path, "01_007", frames=81, large_from=40)
+    every, _ = detector.score(clip)
+    few, _ = detector.score(clip.only([3, 40, 80]))
+    np.testing.assert_array_equal(few, every[[3, 40, 80]])
+
+
+def test_engines_say_the_same(tmp_path):
+    detector = stae.Detector(stae.fit(make_clips(tmp_path), PARAMS, seed=0), PARAMS)
+    clip = make_clip(tmp_path, "01_007", frames=50, large_from=30)
+    scores, maps = detector.score(clip)
+    detector.export(tmp_path / "head_stae.onnx")
+    for engine in ("onnxruntime", "openvino"):
+        detector.run_by(engine, tmp_path / "head_stae.onnx")
+        others, other_maps = detector.score(clip)
+        np.testing.assert_allclose(others, scores, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(other_maps.astype(float), maps.astype(float), rtol=2e-3, atol=1e-4)
 
 
 def test_a_clip_shorter_than_a_window_is_scored(tmp_path):

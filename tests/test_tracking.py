@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from vad.perception.tracking import COLUMNS, Params, identified, link
+from vad.perception.tracking import COLUMNS, Linker, Params, identified, link
 
 PARAMS = Params(reach=0.5, patience_seconds=1, least_seconds=1)
 
@@ -42,13 +42,28 @@ def test_no_boxes_give_no_tracks():
     assert link(walker(0, 0, 0, range(0)), 10, PARAMS).empty
 
 
-def test_sets_of_points_have_the_same_order_in_every_run():
-    """trackpy links while it walks over such sets; by default an object's hash is its address."""
-    from trackpy.linking.utils import Point
+def test_the_sum_of_squares_decides_not_the_nearest_first():
+    linker, side = Linker(10, PARAMS), 10.0
 
-    link(walker(0, 1, 10, range(5)), 1.0, PARAMS)
-    Point.reset_counter()
-    assert [hash(Point(0, [0.0, 0.0])) for _ in range(3)] == [0, 1, 2]
+    def boxes(*left: float) -> np.ndarray:
+        return np.array([[x, 0, x + side, side] for x in left])
+
+    first = linker.push(0, boxes(0, 10), np.full(2, 40.0))
+    # The second moved by 10 and the first followed to where it had been: 10^2 + 10^2 < 0^2 + 20^2, beyond the reach.
+    assert linker.push(1, boxes(10, 20), np.full(2, 40.0)).tolist() == first.tolist()
+    # Typical objects are small here: neither can have come so far.
+    assert linker.push(2, boxes(20, 30), np.full(2, 15.0)).tolist() == [2, 3]
+
+
+def test_what_comes_later_changes_no_number():
+    boxes = pd.concat([walker(20 * i, 2 - i / 3, 10 + 7 * i, range(i, 30)) for i in range(8)], ignore_index=True)
+    linker, found = Linker(10, PARAMS), {}
+    for frame, own in boxes.groupby("frame"):
+        places = own[["x1", "y1", "x2", "y2"]].to_numpy()
+        found[frame] = linker.push(int(frame), places, np.full(len(own), 50.0))
+        assert (linker._last >= frame - 11).all()  # who was seen too long ago is forgotten
+    linked = link(boxes, fps=10, params=PARAMS)
+    assert linked.groupby("frame").size().to_dict() == {frame: len(numbers) for frame, numbers in found.items()}
 
 
 def test_boxes_without_an_identity_are_linked_and_the_others_kept():

@@ -26,7 +26,7 @@ from vad.deploy.scorer import Calibration, CameraScorer
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
 from vad.features import backbones
-from vad.perception import detection, embedding
+from vad.perception import detection, embedding, followed, tracking
 from vad.perception.camera import Camera
 from vad.perception.scene import Scene
 from vad.perception.sight import Perception
@@ -57,7 +57,7 @@ class Settings(Section):
         weights: of the detectors in the fusion; thresholds: by detector and ``fusion``, on the calibrated scale;
         scene_thresholds: scene -> the same, where tuned per scene.
         networks: what the engine runs where it is not torch; heads: detector -> the graph of what follows the backbone.
-        objects, encoder: the sections of params.yaml by which objects were found and frames embedded.
+        objects, linking, encoder: the sections of params.yaml by which objects were found and linked, frames embedded.
     """
 
     format: int
@@ -73,6 +73,7 @@ class Settings(Section):
     thresholds: dict[str, float]
     scene_thresholds: dict[str, dict[str, float]]
     objects: detection.Params | None
+    linking: tracking.Params | None = None
     encoder: dict | None
 
 
@@ -104,6 +105,8 @@ class FittedBundle:
         if self.settings.objects is not None:
             scene = self._scene(stored, sample)
             detection.give(perception, detection.Finder(perception, scene, self.settings.objects))
+        if self.settings.linking is not None:
+            followed.give(perception, followed.Linked(perception, self.settings.linking))
         if self._encoder is not None:
             embedding.give(perception, embedding.Encoded(self._encoder, perception))
         thresholds = {**self.thresholds, **self.scene_thresholds.get(camera.scene, {})}

@@ -23,7 +23,7 @@ from vad.perception.camera import Camera
 from vad.perception.passes import Pass
 from vad.pipeline.errors import CannotFit, UserError
 from vad.pipeline.params import Protocol, Section
-from vad.pipeline.results import MODELS, why_skipped
+from vad.pipeline.results import LIVE, MODELS, read_json, why_skipped
 from vad.post_processing import calibration, fused, fusion, temporal, thresholds
 from vad.protocol.fitting import Plan
 
@@ -74,8 +74,12 @@ def chosen(wanted: Literal["fusion", "all"] | list[str], weights: dict[str, dict
 
 
 def streams(name: str) -> bool:
-    """Whether detector ``name`` can follow a live camera."""
-    return hasattr(registry.module(name).Detector, "stream")
+    """Whether detector ``name`` can follow a live camera.
+
+    One of tracks that came with the data cannot: objects that are linked here are not what it was fitted on.
+    """
+    linked = read_json(MODELS / name / "meta.json").get("linked", True)
+    return linked and hasattr(registry.module(name).Detector, "stream")
 
 
 def save_model(name: str, folder: Path, plan: Plan) -> None:
@@ -122,10 +126,10 @@ def normal_scores(folder: Path, names: list[str], smoothing: temporal.Params) ->
     result = {}
     for name in names:
         rows = fitted.load_fitted(folder / name).normal.sort_values(["clip", "frame"], ignore_index=True)
-        smoothed = np.empty(len(rows))
+        smoothed, score = np.empty(len(rows)), LIVE if LIVE in rows else "score"
         for _, own in rows.groupby("clip").indices.items():
             part = rows.iloc[own]
-            scores, frames = part["score"].to_numpy(np.float64), part["frame"].to_numpy()
+            scores, frames = part[score].to_numpy(np.float64), part["frame"].to_numpy()
             smoothed[own] = temporal.causal(scores, frames, float(part["fps"].iloc[0]), smoothing)
         result[name] = pd.Series(smoothed, pd.MultiIndex.from_frame(rows[["clip", "frame"]]))
     return result

@@ -1,9 +1,9 @@
 """Fitted models that stand alone: what a fit saves, and a detector made of it without the pipeline around it.
 
 ``data/models/<detector>/`` holds ``<fold>.safetensors``, the state of each fit; ``normal.parquet``, the raw scores that
-each fit gives to held-out normal frames (fold, clip, scene, fps, frame, label, score), by which its scores are
-calibrated; and ``meta.json``: detector, params, the sections of params.yaml by which its input was made, the digest of
-the backbone's weights, scenes, frames, versions; or why it stood aside (``skipped``).
+each fit gives to held-out normal frames (fold, clip, scene, fps, frame, label, score, and ``live`` where a camera's
+differ), by which its scores are calibrated; and ``meta.json``: detector, params, the sections of params.yaml by which
+its input was made, the digest of the backbone's weights, scenes, frames, versions; or why it stood aside (``skipped``).
 """
 
 import hashlib
@@ -21,14 +21,13 @@ from vad.detectors import registry
 from vad.pipeline import artifacts, params
 from vad.pipeline.errors import CannotFit, UserError
 from vad.pipeline.params import Section
-from vad.pipeline.results import MODELS
+from vad.pipeline.results import LIVE, MODELS
 from vad.protocol.declaration import SWITCHED_OFF
 
 if TYPE_CHECKING:  # a detector that is switched off stands aside before any of these is loaded
     import numpy as np
     import pandas as pd
 
-    from vad.data.frames import Clip
     from vad.protocol.fitting import Plan
 
 log = logging.getLogger(__name__)
@@ -107,8 +106,8 @@ def save(
     normal = []
     for fold in plan.folds:
         rows = by_clip(fold.calibration)
-        for clip, scores in score_clips(model, fold.name, plan, fold.calibration):
-            normal.append(_rows(rows[clip.name], clip, scores, fold.name))
+        for clip, columns in score_clips(model, fold.name, plan, fold.calibration):
+            normal.append(rows[clip.name].assign(fold=fold.name, scene=clip.scene, fps=clip.fps, **columns))
     artifacts.save_state(into / declared.name, states, meta, {"normal": _normal(normal)})
     return {"frames": plan.frames}
 
@@ -203,19 +202,13 @@ def by_clip(rows: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
     return {str(clip): own.sort_values("frame") for clip, own in rows.groupby("clip", sort=False)}
 
 
-def _rows(own: "pd.DataFrame", clip: "Clip", scores: "np.ndarray", fold: str) -> "pd.DataFrame":
-    import numpy as np
-
-    return own.assign(fold=fold, scene=clip.scene, fps=clip.fps, score=np.asarray(scores, np.float64))[NORMAL]
-
-
 def _normal(parts: "list[pd.DataFrame]") -> "pd.DataFrame":
     import numpy as np
     import pandas as pd
 
     kinds = dict(zip(NORMAL, [str, str, str, float, np.int64, np.int8, float], strict=True))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({column: [] for column in NORMAL})
-    return table.astype(kinds)
+    return table[[*NORMAL, *(column for column in [LIVE] if column in table)]].astype(kinds)
 
 
 def _scenes(plan: "Plan") -> list[str]:

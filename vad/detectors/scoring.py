@@ -13,6 +13,7 @@ from vad.pipeline import artifacts
 from vad.pipeline.clip_cache import content
 from vad.pipeline.errors import UserError
 from vad.pipeline.executor import map_clips
+from vad.pipeline.results import LIVE
 from vad.protocol.fitting import Plan
 
 
@@ -20,7 +21,8 @@ from vad.protocol.fitting import Plan
 class Scoring:
     """One fit of a model at work on clips, by their names, as a work of ``vad.pipeline.executor``.
 
-    The value is the (N,) scores of a clip's frames; into the folder ``maps`` goes ``<clip>.npz``, where there are maps:
+    The value is by column the (N,) float64 scores of a clip's frames: ``score``, and ``vad.pipeline.results.LIVE`` where
+    a detector has them, which look no further ahead than a camera's; into the folder ``maps`` goes ``<clip>.npz``, where there are maps:
     frames (N,) and maps (N, h, w) float16.
     """
 
@@ -60,7 +62,7 @@ class Scoring:
         about = (name, clip.scene, clip.split, clip.fps, clip.size, self.maps)
         return repr((self._state, about, frames, pixels, _beside(clip)))
 
-    def __call__(self, name: str, folder: Path) -> np.ndarray:
+    def __call__(self, name: str, folder: Path) -> dict[str, np.ndarray]:
         """The clip's scores.
 
         Raises:
@@ -68,18 +70,21 @@ class Scoring:
         """
         clip = self.clips[name]
         scores, maps = self._detector.score(clip)
-        if len(scores) != len(clip.frames) or not np.isfinite(scores).all():
+        columns = {"score": scores.astype(np.float64)}
+        if hasattr(self._detector, "live"):
+            columns[LIVE] = self._detector.live(clip).astype(np.float64)
+        if any(len(own) != len(clip.frames) or not np.isfinite(own).all() for own in columns.values()):
             raise UserError(f"{self.model.name}: clip {name} has no finite score for each of its frames")
         if maps is not None and self.maps:
             arrays = {"frames": clip.frames, "maps": maps.astype(np.float16)}
             artifacts.write_arrays(folder / "maps" / f"{name}.npz", arrays)
-        return scores
+        return columns
 
 
 def score_clips(
     model: Any, fold: str, plan: Plan, rows: pd.DataFrame, maps: Path | None = None
-) -> list[tuple[Clip, np.ndarray]]:
-    """(clip, its (N,) scores) for every clip that ``rows`` name; their maps go into the folder ``maps``.
+) -> list[tuple[Clip, dict[str, np.ndarray]]]:
+    """(clip, its (N,) scores by column) for every clip that ``rows`` name; their maps go into the folder ``maps``.
 
     Raises:
         UserError: a frame has no finite score.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vad.data.frames import Clip
-from vad.perception import detection, embedding
+from vad.perception import detection, embedding, followed
 from vad.perception.camera import Camera
 from vad.perception.feeding import camera_of, sights
 from vad.perception.sight import Perception, Sight
@@ -113,6 +113,7 @@ def score(detector: Streaming, clip: Clip) -> tuple[np.ndarray, np.ndarray | Non
     if clip.embeddings is not None:
         embedding.give(perception, embedding.Stored(clip))
     detection.give(perception, detection.Stored(clip))
+    followed.give(perception, followed.Stored(clip))
     stream = detector.stream(perception)
     found: list[Judged] = []
     for sight in sights(clip, stream.past, stream.latency, stream.pixels):

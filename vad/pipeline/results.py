@@ -9,6 +9,7 @@ from vad.pipeline import artifacts
 if TYPE_CHECKING:
     import pandas as pd
 
+LIVE = "live"  # the column of a camera's scores, where they differ from those of a stored clip, which see it whole
 METRICS = Path("metrics")
 MODELS = Path("data/models")
 TIMINGS = Path("data/timings")

@@ -1,9 +1,10 @@
 """The fused table: every detector's and every fusion's frames on common terms.
 
-Columns: detector, clip, frame, scene, role (test | calibration), fold, label, score (raw), smoothed and causal (see
-vad.post_processing.temporal) and calibrated: ``smoothed`` as a quantile of the same fold's held-out normal frames (see
-vad.post_processing.calibration). A fusion's score, smoothed and causal are combinations of the detectors' scores,
-calibrated column by column; nothing is smoothed twice.
+Columns: detector, clip, frame, scene, role (test | calibration), fold, label, score (raw), smoothed, causal (see
+vad.post_processing.temporal; from what a camera says, where that is not the score of a stored clip) and calibrated:
+``smoothed`` as a quantile of the same fold's held-out normal frames (see vad.post_processing.calibration). A fusion's
+score, smoothed and causal are combinations of the detectors' scores, calibrated column by column; nothing is smoothed
+twice.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from vad.metrics.measures import auc
 from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Protocol
+from vad.pipeline.results import LIVE
 from vad.post_processing import calibration, fusion, temporal
 
 COLUMNS = ["detector", "clip", "frame", "scene", "role", "fold", "label", "score", "smoothed", "causal", "calibrated"]
@@ -47,7 +49,7 @@ def detector_rows(
     """One detector's rows of the fused table.
 
     Args:
-        scores: clip, frame, role, fold (see :func:`numbered`), label, score.
+        scores: clip, frame, role, fold (see :func:`numbered`), label, score, and ``live`` where a camera's differ.
         fps, scenes: per clip.
 
     Raises:
@@ -55,8 +57,9 @@ def detector_rows(
     """
     rows = scores.sort_values(["role", "fold", "clip", "frame"], ignore_index=True)
     values, frames = rows["score"].to_numpy(np.float64), rows["frame"].to_numpy(np.int64)
-    if not np.isfinite(values).all():
-        bad = rows.loc[~np.isfinite(values)].iloc[0]
+    live = rows[LIVE].to_numpy(np.float64) if LIVE in rows else values
+    if not (known := np.isfinite(values) & np.isfinite(live)).all():
+        bad = rows.loc[~known].iloc[0]
         raise UserError(
             f"data/scores/{name}.parquet: frame {bad.frame} of clip {bad.clip} has no finite score; "
             f"run score@{name} again"
@@ -64,7 +67,7 @@ def detector_rows(
     smoothed, causal = np.empty(len(rows)), np.empty(len(rows))
     for (_, _, clip), own in rows.groupby(["role", "fold", "clip"], sort=False).indices.items():
         smoothed[own] = temporal.smooth(values[own], frames[own], fps[clip], params)
-        causal[own] = temporal.causal(values[own], frames[own], fps[clip], params)
+        causal[own] = temporal.causal(live[own], frames[own], fps[clip], params)
     rows = rows.assign(detector=name, scene=rows["clip"].map(scenes), score=values, smoothed=smoothed, causal=causal)
     try:
         rows["calibrated"] = calibration.by_fold(rows, "smoothed")

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vad.pipeline.results import LIVE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -13,7 +15,7 @@ COLUMNS = {
 
 
 def table(test: "Sequence[pd.DataFrame]", normal: "pd.DataFrame") -> "pd.DataFrame":
-    """``data/scores/<detector>.parquet``: clip, frame, role, fold, label, score, calibrated.
+    """``data/scores/<detector>.parquet``: clip, frame, role, fold, label, score, calibrated, and ``live`` if given.
 
     ``calibrated`` is the quantile of the raw score among the same fold's held-out normal frames.
 
@@ -31,4 +33,5 @@ def table(test: "Sequence[pd.DataFrame]", normal: "pd.DataFrame") -> "pd.DataFra
     for fold, part in every.groupby("fold", sort=True):
         held_out = normal.loc[normal["fold"] == fold, "score"].to_numpy(np.float64)
         parts.append(part.assign(calibrated=quantile(part["score"].to_numpy(np.float64), held_out)))
-    return pd.concat(parts)[list(COLUMNS)].sort_values(["role", "fold", "clip", "frame"], ignore_index=True)
+    columns = [*COLUMNS, *(column for column in [LIVE] if column in every)]
+    return pd.concat(parts)[columns].sort_values(["role", "fold", "clip", "frame"], ignore_index=True)

@@ -26,15 +26,13 @@ class Film:
         frames: (N,) frame numbers, evenly spaced in time.
         pictures: (N, 128, 128) uint8.
         background: (128, 128) uint8, the median picture.
+        scene: the clip's.
     """
 
     frames: np.ndarray
     pictures: np.ndarray
     background: np.ndarray
-
-    def reversed(self) -> "Film":
-        """The film run backwards."""
-        return Film(self.frames[::-1], self.pictures[::-1], self.background)
+    scene: str = ""
 
     def moving(self, rows: np.ndarray | slice) -> np.ndarray:
         """(n, 128, 128) float32 difference to the background, -4 to 4; rows past an end repeat the end frame."""
@@ -48,13 +46,14 @@ def film(clip: Clip, frames: np.ndarray, step_seconds: float) -> Film:
     step = max(1, round(step_seconds * clip.fps))
     frames = frames[::step]
     with ThreadPoolExecutor(workers()) as pool:
-        pictures = np.stack(list(pool.map(lambda frame: _shrunk(clip, int(frame)), frames)))
+        pictures = np.stack(list(pool.map(lambda frame: shrunk(clip.read_gray(int(frame))), frames)))
     rows = np.linspace(0, len(frames) - 1, min(BACKGROUND_FRAMES, len(frames))).round().astype(int)
-    return Film(frames, pictures, np.median(pictures[rows], axis=0).astype(np.uint8))
+    return Film(frames, pictures, np.median(pictures[rows], axis=0).astype(np.uint8), clip.scene)
 
 
-def _shrunk(clip: Clip, frame: int) -> np.ndarray:
-    return cv2.resize(clip.read_gray(frame), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+def shrunk(gray: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 -> (128, 128)."""
+    return cv2.resize(gray, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
 def films(clips: Sequence[Clip], step_seconds: float, most: int) -> list[Film]:

@@ -17,6 +17,8 @@ The weight keeps a shape density that only memorised its clips from drowning the
 raise an alarm at a share ``alarm_level`` of the boxes of one half of a scene's clips, it raises more on the other
 half, normal as it is. The weight is the share of those alarms that was to be expected: near 1 where a camera stands
 still, near 0 where a scene's clips do not show the same view.
+
+All of this looks at both sides of a frame. A camera has no other side yet: ``vad.detectors.tracks.live``.
 """
 
 import logging
@@ -26,18 +28,16 @@ import numpy as np
 import pydantic
 
 from vad.data.frames import Clip
+from vad.detectors import streaming
 from vad.detectors.density.mixture import Mixture
 from vad.detectors.density.tails import PlaceTails
+from vad.detectors.tracks.live import Stream
+from vad.perception.sight import Perception
 from vad.perception.trajectories import AVERAGE_REACH, SMOOTH_REACH, Trajectories, densify
 from vad.pipeline.errors import CannotFit
 from vad.pipeline.params import Section
 
 log = logging.getLogger(__name__)
-
-TITLE = "Tracks"
-READS = ("tracks",)
-ROLE = "fit_all"
-LABELLED = False
 
 POOLED = "pooled"  # the shape density of scenes that were not fitted
 PLACE = [0, 1]  # of shape's columns: where the box stands
@@ -105,13 +105,20 @@ class Detector:
         self.weights = {"motion": 1.0, "gait": 1.0, "shape": float(state["shape.weight"])}
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
-        """(N,) frame scores, >= 0, and the (N, h, w) map of box scores; no map where the picture's size is unknown."""
+        """(N,) frame scores, >= 0, and the (N, h, w) map of box scores; no map where the picture's size is unknown.
+
+        They know each trajectory whole; :meth:`live` does not.
+        """
         surprises, boxes = self._judged(clip)
         return _highest(clip, surprises, boxes), self._paint(clip, boxes, surprises)
 
-    def frame_scores(self, clip: Clip) -> np.ndarray:
-        """The frame scores of :meth:`score` alone."""
-        return _highest(clip, *self._judged(clip))
+    def live(self, clip: Clip) -> np.ndarray:
+        """(N,) float32 scores of the frames as :meth:`stream` gives them, which looks no further ahead than it says."""
+        return streaming.score(self, clip)[0]
+
+    def stream(self, perception: Perception) -> Stream:
+        """Start on one camera whose tracks are known or found (``vad.perception.followed``)."""
+        return Stream(self, perception)
 
     @property
     def reach_seconds(self) -> float:
