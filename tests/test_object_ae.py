@@ -11,7 +11,15 @@ from vad.perception.scene import Scene
 from vad.pipeline.errors import CannotFit
 
 PARAMS = object_ae.Params(
-    crop=16, channels=4, offset=3, steps=5, learning_rate=0.001, clusters=3, regularisation=0.01, max_objects=100
+    crop=16,
+    channels=4,
+    offset=3,
+    steps=5,
+    learning_rate=0.001,
+    clusters=3,
+    regularisation=0.01,
+    clusterings=2,
+    max_objects=100,
 )
 FOUND = detection.Params(detector="foreground", height=240, window=0.5, max_fit_frames=500)
 
@@ -38,15 +46,32 @@ def test_encoder_and_decoder_mirror_each_other():
     assert object_ae.decoder(4)(codes).shape == (2, 1, 16, 16)
 
 
-def test_abnormality_is_minus_the_best_classifier():
-    codes, weights, bias = np.array([[1.0, 0], [-3, 0]]), np.array([[1.0, 0], [0, 1]]), np.array([0.0, -1])
-    assert object_ae.abnormality(codes, weights, bias).tolist() == [-1, 1]
+def test_abnormality_is_minus_the_best_classifier_averaged_over_clusterings():
+    codes = np.array([[1.0, 0], [-3, 0]])
+    weights, bias = np.array([[[1.0, 0], [0, 1]], [[0, 0], [0, 0]]]), np.array([[0.0, -1], [3, 2]])
+    assert object_ae.abnormality(codes, weights[:1], bias[:1]).tolist() == [-1, 1]
+    assert object_ae.abnormality(codes, weights, bias).tolist() == [-2, -1]
+
+
+@pytest.mark.parametrize("clusters", [2, 3])
+def test_each_clustering_accepts_its_training_objects(clusters):
+    """Three heaps far apart: what lies in one is accepted, what lies between is not; the starts differ."""
+    rng = np.random.default_rng(0)
+    heaps = np.array([[20.0, 0, 0], [0, 20, 0], [0, 0, 20]])[:clusters]
+    codes = (np.repeat(heaps, 30, axis=0) + rng.normal(size=(30 * clusters, 3))).astype(np.float32)
+    params = PARAMS.model_copy(update={"clusters": clusters, "regularisation": 1.0})
+    weights, bias = zip(*(object_ae._classifiers(codes, params, seed) for seed in (0, 1)), strict=True)
+    assert np.stack(weights).shape == (2, clusters, 3)
+    accepted = object_ae.abnormality(codes, np.stack(weights), np.stack(bias))
+    assert accepted.max() < -0.5
+    between = object_ae.abnormality(heaps.mean(axis=0, keepdims=True), np.stack(weights), np.stack(bias))
+    assert between.item() > accepted.max() + 0.3
 
 
 def test_fit_repeats_and_scores_every_frame(clip):
     first, second = (object_ae.fit([clip], PARAMS, seed=3) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
-    assert first["weights"].shape[0] == 3
+    assert first["weights"].shape[:2] == (2, 3)
     scores, maps = object_ae.Detector(first, PARAMS).score(clip)
     assert scores.shape == (40,)
     assert scores.min() >= 0

@@ -100,7 +100,15 @@ def test_objects(folder: Path, scene: Scene, training: list[Clip], backbone: Bac
 
 def test_object_ae(folder: Path, scene: Scene, training: list[Clip]) -> None:
     params = object_ae.Params(
-        crop=16, channels=4, offset=3, steps=2, learning_rate=0.001, clusters=2, regularisation=0.01, max_objects=400
+        crop=16,
+        channels=4,
+        offset=3,
+        steps=2,
+        learning_rate=0.001,
+        clusters=2,
+        clusterings=2,
+        regularisation=0.01,
+        max_objects=400,
     )
     detector = object_ae.Detector(object_ae.fit(training, params, 0), params)
     clip = extracted(squares.clip(folder, "run_ae", 3.0), scene)
