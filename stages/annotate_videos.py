@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -18,7 +19,8 @@ from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import UserError
 from vad.pipeline.naming import file_name
 from vad.pipeline.results import read_json, read_table
-from vad.visualization import annotate, overlay, scale
+from vad.visualization import annotate, evidence_pictures, overlay, scale
+from vad.visualization.pictures import Params as Pictures
 
 FOLDER = Path("data/videos")
 MAPS = Path("data/maps")
@@ -77,7 +79,7 @@ def choose(wanted: str, table: pd.DataFrame, asked: bool) -> str:
 
 def story(clip: str, detector: str, rows: pd.DataFrame, section: annotate.Params) -> annotate.Story:
     own = rows[rows["clip"] == clip].sort_values("frame")
-    maps, limits = {}, (0.0, 1.0)
+    maps, limits, boxes = {}, (0.0, 1.0), {}
     for source in (detector, section.maps, *sorted(path.name for path in MAPS.glob("*"))):
         if (MAPS / source / f"{clip}.npz").exists():
             stored = artifacts.load_arrays(MAPS / source / f"{clip}.npz")
@@ -85,9 +87,21 @@ def story(clip: str, detector: str, rows: pd.DataFrame, section: annotate.Params
                 dict(zip(stored["frames"].tolist(), stored["maps"], strict=True)),
                 overlay.span([stored["maps"]]),
             )
+            boxes = boxes_of(source, maps)
             break
     events = read_table(Path("data/events.csv"))
-    return annotate.Story(own, title(detector), maps, limits, events[events["clip"] == clip])
+    return annotate.Story(own, title(detector), maps, limits, events[events["clip"] == clip], boxes)
+
+
+def boxes_of(source: str, maps: dict[int, np.ndarray]) -> dict[int, list[overlay.Box]]:
+    """The boxes of ``weak``, whose map says where: regions above what held-out normal video shows; none of others."""
+    if source != "weak":
+        return {}
+    quantile = params.section("pictures", Pictures).box_quantile
+    level = evidence_pictures.level(artifacts.load_table("data/scores/weak.parquet"), quantile)
+    if not np.isfinite(level):
+        return {}
+    return overlay.linked({frame: overlay.boxes(one, level) for frame, one in maps.items()})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Draw plots/insights: the data by scene and type of event, and what two networks see.
+"""Draw plots/insights: the data by scene and type of event, what two networks see, and what weak's maps say.
 
-Of all scores, only those of the two networks change these.
+Of all scores, only those of these three detectors change them.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from vad.data.frames import FrameStore
 from vad.detectors.fitted import Fitted, load_fitted
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.results import MODELS, read_table, why_skipped
-from vad.visualization import pictures, scene_pictures, style
+from vad.visualization import evidence_pictures, pictures, scene_pictures, style
 
 FOLDER = Path("plots/insights")
 
@@ -22,6 +22,9 @@ def main() -> dict:
         draw_views(store, section, folder)
         draw_cams(store, section, folder)
         draw_windows(store, section, folder)
+        if not why_skipped("weak"):
+            rows = artifacts.load_table("data/scores/weak.parquet")
+            evidence_pictures.draw(rows, section.box_quantile, folder / "weak", section.dpi)
     return {}
 
 

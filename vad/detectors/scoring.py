@@ -21,9 +21,9 @@ from vad.protocol.fitting import Plan
 class Scoring:
     """One fit of a model at work on clips, by their names, as a work of ``vad.pipeline.executor``.
 
-    The value is by column the (N,) float64 scores of a clip's frames: ``score``, and ``vad.pipeline.results.LIVE`` where
-    a detector has them, which look no further ahead than a camera's; into the folder ``maps`` goes ``<clip>.npz``, where there are maps:
-    frames (N,) and maps (N, h, w) float16.
+    The value is by column the (N,) float64 scores of a clip's frames: ``score`` and, where a detector has such, those
+    that look no further ahead than a camera's, ``vad.pipeline.results.LIVE``; into the folder ``maps`` goes
+    ``<clip>.npz``, where there are maps: frames (N,) and maps (N, h, w) float16.
     """
 
     model: Any  # a vad.detectors.fitted.Fitted

@@ -5,7 +5,7 @@ the bytes are the same each time.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from vad.data.frames import Clip
 from vad.pipeline import naming
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
-from vad.visualization.overlay import blend
+from vad.visualization.overlay import Box, blend
 from vad.visualization.peaks import peaks, stretches
 
 ALARM, QUIET, TRUTH, LINE, INK, PAPER = (
@@ -59,6 +59,7 @@ class Story:
         maps: frame number -> (h, w) map; empty where there is none.
         limits: map values of the first and the last colour.
         events: first_frame, last_frame, type; empty where unknown.
+        boxes: frame number -> boxes in shares of the picture; empty where none are drawn.
     """
 
     rows: pd.DataFrame
@@ -66,6 +67,7 @@ class Story:
     maps: dict[int, np.ndarray]
     limits: tuple[float, float]
     events: pd.DataFrame
+    boxes: dict[int, list[Box]] = field(default_factory=dict)
 
     def kind(self, frame: int) -> str:
         """The types of the events that ``frame`` lies in."""
@@ -86,6 +88,7 @@ def pictures(clip: Clip, story: Story, params: Params) -> Iterator[np.ndarray]:
     rows = story.rows
     for place, row in enumerate(rows.itertuples()):
         image = picture(clip, int(row.frame), story.maps, story.limits, params.width, params.opacity)
+        _frame(image, story.boxes.get(int(row.frame), []))
         if row.alarm:
             image[:BORDER], image[-BORDER:], image[:, :BORDER], image[:, -BORDER:] = (ALARM,) * 4
         now = strip.copy()
@@ -115,6 +118,14 @@ def picture(
         for x1, y1, x2, y2 in boxes.round().astype(int).tolist():
             cv2.rectangle(image, (x1, y1), (x2, y2), LINE, 2, cv2.LINE_AA)
     return image
+
+
+def _frame(image: np.ndarray, boxes: list[Box]) -> None:
+    """Draw ``boxes``, in shares of the picture, into ``image``."""
+    height, width = image.shape[:2]
+    for x1, y1, x2, y2 in boxes:
+        corners = (round(x1 * width), round(y1 * height)), (round(x2 * width) - 1, round(y2 * height) - 1)
+        cv2.rectangle(image, *corners, ALARM, 2, cv2.LINE_AA)
 
 
 def _header(clip: Clip, story: Story, row, width: int) -> np.ndarray:

@@ -27,6 +27,7 @@ class Params(Section):
     peak_distance: float = pydantic.Field(gt=0, le=3600)
     examples: int = pydantic.Field(ge=1, le=6)
     opacity: float = pydantic.Field(ge=0, le=1)
+    box_quantile: float = pydantic.Field(gt=0, lt=1)
 
 
 def distributions(table: pd.DataFrame, path: Path, dpi: int) -> None:
