@@ -7,7 +7,7 @@ of each cluster the others are dummy anomalies. An object that no one-versus-res
 score is minus the highest of the classifiers' scores. A frame scores as its most abnormal object.
 
 Where k-means ends depends on where it starts, and by the last bits of its input: one clustering alone moved the AUC on
-campus-sim by up to 0.08. Several from different starts each have their classifiers, and an object's scores are averaged.
+campus-sim by up to 0.08. So several are made from different starts, and an object's scores by them are averaged.
 """
 
 from bisect import bisect_left
