@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from tests.test_fuzz_data import fuzz, judged
 from vad.data import extraction, layouts
 from vad.data.packing import Params
 from vad.pipeline import artifacts
+from vad.pipeline.errors import UserError
 
 PARAMS = Params(short_side=32, stride=1, jpeg_quality=90, turn_back=True)
 CLIMBING = [
@@ -109,16 +111,30 @@ def write_data_set(root: Path, video: bytes, names: dict[str, list[str]], folder
 
 
 @pytest.mark.parametrize("camera", CLIMBING)
-def test_a_camera_s_name_that_climbs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, video: bytes, camera: str
-) -> None:
-    """It is a name in tables; see tests.faults.names for all stages after this one."""
+def test_a_camera_that_climbs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, video: bytes, camera: str) -> None:
+    """What a scene's model is saved as bears its name."""
     root = tmp_path / "mine"
     write_data_set(root, video, {"train": ["a"], "test": ["b"]}, "", {"clips": [(camera,), (camera,)]})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAD_WORKERS", "1")
     form = layouts.Params(root=str(root), layout="auto", fps=None, size=None)
     with written.watched() as paths:
-        manifest = extraction.extract(form, PARAMS)
-    assert set(manifest["scene"]) == {camera}
+        if "/" in camera or camera == "..":
+            with pytest.raises(UserError, match=r"cannot be the name of a camera: it has to be one that a folder can"):
+                extraction.extract(form, PARAMS)
+            with pytest.raises(UserError, match="cannot be a name here"):
+                artifacts.save_state("data/scenes", {camera: {"x": np.zeros(1)}}, {})
+        else:
+            assert set(extraction.extract(form, PARAMS)["scene"]) == {camera}
+            artifacts.save_state("data/scenes", {camera: {"x": np.zeros(1)}}, {})
+            assert set(artifacts.load_state("data/scenes")[0]) == {camera}
     assert written.outside(paths, tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"), [("\u540d" * 66, True), ("\u540d" * 67, False), ("x" * 200, True), ("x" * 201, False)]
+)
+def test_a_name_too_long_for_what_is_added_to_it(tmp_path: Path, video: bytes, name: str, fits: bool) -> None:
+    write_data_set(tmp_path, video, {"train": ["a"], "test": [name]}, "", {})
+    found = judged(lambda: layouts.find_clips(tmp_path))
+    assert (found is not None) == fits

@@ -10,6 +10,7 @@ from typing import Any
 
 from vad.data.intervals import Intervals
 from vad.data.tables import read_csv, shown, some
+from vad.pipeline import naming
 from vad.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -119,9 +120,11 @@ def with_unique_names(clips: Sequence[RawClip]) -> list[RawClip]:
 
 
 def _check_names(clips: Sequence[RawClip]) -> None:
+    """Both are names of files: of frames and maps, and of what is known of a scene."""
     for clip in clips:
-        try:
-            f"{clip.name}{clip.scene}".encode()
-        except UnicodeEncodeError:
-            shown = ascii(str(clip.pixels or clip.tracks))
-            raise UserError(f"{shown}: the name is not UTF-8, so no table can hold it; rename it") from None
+        for what, name in (("clip", clip.name), ("camera", clip.scene)):
+            if reason := naming.why_no_file(name):
+                where = ascii(str(clip.source))[1:-1]
+                raise UserError(
+                    f"{where}: '{ascii(shown(name))[1:-1]}' cannot be the name of a {what}: {reason}; rename it"
+                )

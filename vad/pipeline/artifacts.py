@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vad.pipeline import naming, scratch, seals, sums
-from vad.pipeline.errors import Damaged, Missing
+from vad.pipeline.errors import Damaged, Missing, UserError
 
 if TYPE_CHECKING:  # a stage that stands aside writes JSON alone, and is done before these are loaded
     import numpy as np
@@ -136,7 +136,13 @@ def save_state(folder: Path | str, states: States, meta: dict, tables: Tables | 
     Args:
         states: detectors that need no labels have the one fold ``all``.
         meta: small JSON values; empty ``states`` with ``meta["skipped"] = "why"`` says that the detector did not run.
+
+    Raises:
+        UserError: a fold's name, which may be a scene's, is none that a file can have.
     """
+    for name in states:
+        if reason := naming.why_no_file(name):
+            raise UserError(f"'{naming.printable(name)}' cannot be a name here: {reason}")
     with replacing(folder) as temporary:
         temporary.mkdir()
         for fold, arrays in states.items():

@@ -49,6 +49,7 @@ T1 = 0x180  # Latin-1 and Latin Extended-A: what LaTeX's T1 fonts hold
 DRAWN = 0x590  # Latin, Greek, Cyrillic, Armenian: what DejaVu Sans draws and no script needs shaping in
 SIGNS = "…–—‘’“”×≤≥→"
 LONGEST = 24  # characters of a word in LaTeX that has to fit on a line
+LONGEST_FILE = 200  # bytes of a name to which we add up to 55: file systems take 255
 IN_SCRIPT = {"<": "\u2039", ">": "\u203a"}
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -103,6 +104,17 @@ def file_name(name: str) -> str:
     if plain == name:
         return name
     return f"{plain or 'clip'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+
+
+def why_no_file(name: str) -> str | None:
+    """Why a file or a folder cannot be called ``name``; None where it can, with a suffix of ours behind it."""
+    if "/" in name or "\0" in name or name in ("", ".", ".."):
+        return "it has to be one that a folder can have"
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        return "it is not UTF-8, so no table can hold it"
+    return f"it is longer than {LONGEST_FILE} bytes" if length > LONGEST_FILE else None
 
 
 def url(path: str) -> str:
