@@ -21,7 +21,7 @@ VALUES = {
     "data": {"root": "data/campus-sim"},
     "pictures": {
         "dpi": 50, "timeline": ["fusion", "padim"], "clips_per_page": 3, "peak_distance": 1.0, "examples": 2,
-        "opacity": 0.7,
+        "opacity": 0.7, "box_quantile": 0.99,
     },
     "report": {"title": "100 % of A & B_c", "authors": []},
     "encoder": {"name": "conse", "backbone": "b0"},

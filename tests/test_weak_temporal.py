@@ -201,3 +201,29 @@ def test_planted_events_are_found(tmp_path):
 def test_shuffled_labels_teach_nothing(tmp_path):
     found = measured(tmp_path / "shuffled")
     assert found["low"] <= 0.5 <= found["high"]
+
+
+def test_watching_changes_nothing_and_shows_every_look():
+    seen: list[dict[str, np.ndarray]] = []
+
+    def watch(weights: dict[str, np.ndarray]) -> None:
+        seen.append({name: array.copy() for name, array in weights.items()})
+        for array in weights.values():
+            array *= 0
+
+    alone = training.Training(toy(), SMALL, 0, None).run()
+    watched = training.Training(toy(), SMALL, 0, None).run(watch)
+    assert len(seen) == SMALL.steps // SMALL.evaluate_every
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, watched[name])
+    assert any(all(np.array_equal(look[name], alone[name]) for name in alone) for look in seen)
+
+
+def test_what_a_choice_by_test_auc_would_print_is_said_beside_and_never_kept(tmp_path):
+    planted_features.write(tmp_path, train=24, test=10, seed=0)
+    data = feature_sets.load(tmp_path, tmp_path / "features")
+    params = PARAMS.model_copy(update=PLANTED | {"steps": 12, "evaluate_every": 2})
+    plain, found = (weak_features.measure(data, params, 0, selection) for selection in (False, True))
+    assert {key: found[key] for key in plain} == plain
+    assert found["highest"] >= max(found["roc_auc"], found["last"])
+    assert "highest" not in plain
