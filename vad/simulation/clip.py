@@ -44,14 +44,10 @@ def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     Events are numbered from 1 in the plan's order. An event seen by no more than ``VISIBLE`` pixels is left out.
     """
     cv2.setNumThreads(1)
-    scene = _backdrop(plan.scene, *plan.size, plan.seed[0])
-    rng = np.random.default_rng(np.random.SeedSequence(plan.seed))
-    actors = ordinary(scene, plan.frames, rng)
-    for number, (kind, start) in enumerate(plan.events, start=1):
-        actors += roomy(partial(EVENTS[kind], scene, number, start, plan.frames, rng), actors)
+    scene, actors, rng = _cast(plan)
     light = _drift(plan.frames, rng)
     noise = _noise(plan.size, rng)
-    present = [scene.layout.within(*a.xy.T) & scene.camera.sees(a.xy, 0.16) for a in actors]
+    present = _present(scene, actors)
     for frame in range(plan.frames) if plan.drawn is None else plan.drawn:
         image, owner = _draw(scene, [a for a, there in zip(actors, present, strict=True) if there[frame]], frame)
         counts = np.bincount(owner.ravel(), minlength=len(plan.events) + 1)
@@ -59,6 +55,67 @@ def render(plan: Plan) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             if 0 < counts[number] <= VISIBLE:
                 owner[owner == number] = 0
         yield _sense(image, light[frame], noise, rng), owner
+
+
+def seen(plan: Plan) -> Iterator[np.ndarray]:
+    """Per frame of the clip, (N, 5) int: an actor's number, from 1, and the box x1, y1, x2, y2 of its seen pixels.
+
+    The number is the same in every frame: the identities that a tracker shall find. Boxes end before x2 and y2; an
+    actor of whom no more than ``VISIBLE`` pixels are seen is left out.
+    """
+    cv2.setNumThreads(1)
+    scene, actors, _ = _cast(plan)
+    present = _present(scene, actors)
+    for frame in range(plan.frames) if plan.drawn is None else plan.drawn:
+        numbered = [
+            (number, _shaded(sprite, scene))
+            for number, (actor, there) in enumerate(zip(actors, present, strict=True), start=1)
+            if there[frame]
+            for sprite in actor.sprites(frame)
+            if sprite.event >= 0
+        ]
+        owner = np.zeros(scene.shade.shape, np.uint16)
+        for patch, index in _back_to_front(scene, [sprite for _, sprite in numbered]):
+            _own(owner, patch, 0 if index is None else numbered[index][0])
+        yield np.array(
+            [
+                (number, x, y, x + width, y + height)
+                for number in np.unique(owner[owner > 0])
+                if np.count_nonzero(mask := owner == number) > VISIBLE
+                for x, y, width, height in [cv2.boundingRect(mask.astype(np.uint8))]
+            ],
+            np.int64,
+        ).reshape(-1, 5)
+
+
+def _cast(plan: Plan) -> tuple[Backdrop, list[Actor], np.random.Generator]:
+    scene = _backdrop(plan.scene, *plan.size, plan.seed[0])
+    rng = np.random.default_rng(np.random.SeedSequence(plan.seed))
+    actors = ordinary(scene, plan.frames, rng)
+    for number, (kind, start) in enumerate(plan.events, start=1):
+        actors += roomy(partial(EVENTS[kind], scene, number, start, plan.frames, rng), actors)
+    return scene, actors, rng
+
+
+def _present(scene: Backdrop, actors: list[Actor]) -> list[np.ndarray]:
+    """Per actor (T,) bool: within the scene and before the camera."""
+    return [scene.layout.within(*actor.xy.T) & scene.camera.sees(actor.xy, 0.16) for actor in actors]
+
+
+def _back_to_front(scene: Backdrop, sprites: list[Sprite]) -> list[tuple[Patch, int | None]]:
+    """What is painted, the farthest first: patches and whose of ``sprites`` they are, None for the scene's own."""
+    layers: list[tuple[float, Patch, int | None]] = [(far, patch, None) for far, patch in scene.occluders]
+    for index, sprite in enumerate(sprites):
+        patch = rasterise(sprite, scene.camera, scene.layout.light)
+        if patch is not None:
+            layers.append((distance(scene.camera, sprite.base), patch, index))
+    return [(patch, index) for _, patch, index in sorted(layers, key=lambda layer: -layer[0])]
+
+
+def _own(owner: np.ndarray, patch: Patch, number: int) -> None:
+    """Write ``number`` where the patch covers (H, W) ``owner``."""
+    h, w = patch.image.shape[:2]
+    owner[patch.y : patch.y + h, patch.x : patch.x + w][patch.image[..., 3] > 127] = number
 
 
 def _draw(scene: Backdrop, actors: list[Actor], frame: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,15 +131,9 @@ def _draw(scene: Backdrop, actors: list[Actor], frame: int) -> tuple[np.ndarray,
     gain = cv2.LUT(cv2.cvtColor(shadow, cv2.COLOR_GRAY2BGR), table)
     image = cv2.multiply(scene.image, gain, scale=1 / 255)
     owner = np.zeros(shadow.shape, np.uint8)
-    layers: list[tuple[float, Patch, int]] = [(far, patch, 0) for far, patch in scene.occluders]
-    for sprite in sprites:
-        patch = rasterise(sprite, camera, layout.light)
-        if patch is not None:
-            layers.append((distance(camera, sprite.base), patch, sprite.event))
-    for _, patch, event in sorted(layers, key=lambda layer: -layer[0]):
+    for patch, index in _back_to_front(scene, sprites):
         paste(image, patch)
-        h, w = patch.image.shape[:2]
-        owner[patch.y : patch.y + h, patch.x : patch.x + w][patch.image[..., 3] > 127] = event
+        _own(owner, patch, 0 if index is None else sprites[index].event)
     return cv2.multiply(image, scene.vignette, scale=1 / 255), owner
 
 
