@@ -20,11 +20,10 @@ def main() -> None:
     options = parse()
     settings = params.section("simulate", simulate.Params)
     ways = linking.linkings(params.section("link_tracks", tracking.Params))
-    plans = simulate.plan(settings, params.common().seed)[: options.clips]
-    if absent := [plan.name for plan in plans if not (DATA / "objects" / f"{plan.name}.parquet").exists()]:
-        raise UserError(
-            f"data/objects has no boxes of clip {absent[0]}: 'dvc repro extract_objects' on campus-sim first"
-        )
+    plans = simulate.plan(settings, params.common().seed)
+    plans = [plan for plan in plans if (DATA / "objects" / f"{plan.name}.parquet").exists()][: options.clips]
+    if not plans:
+        raise UserError("no boxes of campus-sim's clips in data/objects: 'dvc repro extract_objects' first")
     found = {plan.name: artifacts.load_table(DATA / "objects" / f"{plan.name}.parquet") for plan in plans}
     truth = linking.identities(plans)
     rows = {
