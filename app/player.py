@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app.charts import colours
+from vad.data.intervals import stretches
 from vad.detectors.titles import title
-from vad.visualization.peaks import stretches
 
 STATIC = Path(__file__).parent / "static"
 HTML = """<div class="player" tabindex="0"><video muted playsinline></video><div class="bar">

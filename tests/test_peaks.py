@@ -1,6 +1,7 @@
 import numpy as np
 
-from vad.visualization.peaks import peaks, stretches
+from vad.data.intervals import stretches
+from vad.visualization.peaks import peaks
 
 
 def test_stretches_touching_both_ends() -> None:

@@ -16,7 +16,7 @@ from vad.simulation.backdrop import build
 from vad.simulation.camera import Camera, Light, Sprite, rasterise, solid
 from vad.simulation.clip import VISIBLE, Plan, render
 from vad.simulation.events import EVENTS
-from vad.simulation.simulate import Params, intervals, plan, simulate
+from vad.simulation.simulate import Params, plan, simulate
 
 TINY = Params(
     train_clips=2, test_clips=8, frames=48, width=160, height=90, scenes=4,
@@ -129,11 +129,6 @@ def test_a_disc_covers_its_area():
     ball = Sprite([solid([(0.0, 0.0, 0.0)], 2.0, (10, 20, 30), flat=True)], (0.0, 0.0))
     patch = rasterise(ball, camera, Light((0, 0, 1), 0.5, 0.1, (1, 1, 1)))
     assert (patch.image[..., 3] > 127).sum() == pytest.approx(np.pi * 20**2, rel=0.07)  # 2 m at 10 m: 20 pixels
-
-
-def test_intervals():
-    assert intervals(np.array([0, 1, 1, 0, 1], bool)) == [(1, 2), (4, 4)]
-    assert intervals(np.zeros(3, bool)) == []
 
 
 def test_a_bad_value_is_one_line():

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vad.data.intervals import stretches
+
 THUMBNAIL = (48, 32)  # width, height of the picture that stands for a frame's large structures
 BACKGROUND_FRAMES = 200  # thumbnails that the median background is taken over
 TURNS = (0, -1)  # cv2.flip codes that stand a picture on its head: mirrored top to bottom, rotated by 180 degrees
@@ -80,7 +82,7 @@ class Gauge:
         repeated = (change < FROZEN_MEAN_CHANGE * np.median(change[seen])) & (
             largest < FROZEN_LARGEST_CHANGE * np.median(largest[seen])
         )
-        frozen = _stretches(seen & repeated, FROZEN_STRETCH)
+        frozen = _long_runs(seen & repeated, FROZEN_STRETCH)
         turns = self._turns(upright(self.background(), references))
         found = []
         for i, frame in enumerate(self._frames):
@@ -128,10 +130,9 @@ def _normalised(pictures: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
-def _stretches(flags: np.ndarray, least: int) -> np.ndarray:
+def _long_runs(flags: np.ndarray, least: int) -> np.ndarray:
     """``flags`` without the runs of fewer than ``least`` in a row."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     kept = np.zeros(len(flags), dtype=bool)
-    for first, end in edges.reshape(-1, 2):
+    for first, end in stretches(flags):
         kept[first:end] = end - first >= least
     return kept

@@ -20,6 +20,7 @@ import pydantic
 from tqdm import tqdm
 
 from vad.data import weak_runs
+from vad.data.intervals import stretches
 from vad.pipeline import artifacts, processes
 from vad.pipeline.params import Section
 from vad.simulation import weak_clips
@@ -122,13 +123,7 @@ def _write(item: Plan, folder: Path) -> list[tuple[str, int, int, str]]:
     labels = (owners > 0).any(axis=(1, 2)).astype(np.uint8)
     np.save(folder / "testing" / "test_frame_mask" / f"{item.name}.npy", labels)
     return [
-        (item.name, first, last, kind)
+        (item.name, first, end - 1, kind)
         for number, (kind, _) in enumerate(item.events, start=1)
-        for first, last in intervals((owners == number).any(axis=(1, 2)))
+        for first, end in stretches((owners == number).any(axis=(1, 2)))
     ]
-
-
-def intervals(active: np.ndarray) -> list[tuple[int, int]]:
-    """(T,) bool -> inclusive (first, last) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
-    return [(int(first), int(end) - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]

@@ -18,11 +18,12 @@ from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
 from vad.data.frames import Clip
+from vad.data.intervals import stretches
 from vad.pipeline import naming
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
 from vad.visualization.overlay import Box, blend
-from vad.visualization.peaks import peaks, stretches
+from vad.visualization.peaks import peaks
 
 ALARM, QUIET, TRUTH, LINE, INK, PAPER = (
     (213, 94, 0),

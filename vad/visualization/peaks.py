@@ -1,18 +1,7 @@
-"""Peaks of a clip's scores, and stretches of its labels."""
+"""Peaks of a clip's scores."""
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d
-
-
-def stretches(labels: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of ones in ``labels`` as half-open (start, end) positions.
-
-    Example:
-        >>> stretches(np.array([0, 1, 1, 0, 1]))
-        [(1, 3), (4, 5)]
-    """
-    steps = np.diff(np.concatenate([[0], np.asarray(labels, np.int8), [0]]))
-    return [(int(a), int(b)) for a, b in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True)]
 
 
 def peaks(scores: np.ndarray, frames: np.ndarray, level: float, distance: float) -> np.ndarray:

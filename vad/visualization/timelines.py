@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from vad.data.intervals import stretches
 from vad.detectors.titles import title
-from vad.visualization.peaks import peaks, stretches
+from vad.visualization.peaks import peaks
 from vad.visualization.style import INK, SERIES, SHADE, grid, legend, save
 
 

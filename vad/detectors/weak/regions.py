@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
 
 from vad.data.frames import Clip
 from vad.perception import detection
@@ -85,12 +86,5 @@ def log_speed(table: pd.DataFrame) -> np.ndarray:
 
 def _neighbours(points: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N,) mean distance to the nearest places, and what is usually the speed around there."""
-    distances, usual = [], []
-    for start in range(0, len(points), 512):
-        part = points[start : start + 512]
-        squared = ((part[:, None] - known[None, :, :2]) ** 2).sum(-1)
-        near = np.argpartition(squared, SPEEDS - 1, axis=1)[:, :SPEEDS]
-        closest = np.sort(np.take_along_axis(squared, near, axis=1), axis=1)[:, :PLACES]
-        distances.append(np.sqrt(closest).mean(axis=1))
-        usual.append(np.quantile(known[near, 2], SPEED_QUANTILE, axis=1))
-    return np.concatenate(distances), np.concatenate(usual)
+    distances, near = KDTree(known[:, :2]).query(points, SPEEDS)
+    return distances[:, :PLACES].mean(axis=1), np.quantile(known[near, 2], SPEED_QUANTILE, axis=1)
