@@ -185,3 +185,16 @@ def test_a_backbone_does_without_pytorchs_compiler_which_works_afterwards():
         "assert callable(torch._dynamo.optimize) and torch.compiler.disable(len) is not None\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bfloat16_is_near_float32_and_comes_out_as_float32(backbone):
+    frames = np.random.default_rng(0).integers(0, 256, (2, 60, 80, 3), dtype=np.uint8)
+    quick = backbones.load(params(precision="bfloat16"))
+    x = backbone.preprocess(frames)
+    layers = ["layer1", "layer2", "layer3"]
+    for exact, near in zip(backbone.features(x, layers), quick.features(x, layers), strict=True):
+        assert near.dtype == torch.float32
+        assert not torch.equal(exact, near)
+        assert (exact - near).norm() < 0.1 * exact.norm()
+    exact, near = (own.activations(x, ["layer3"])[1] for own in (backbone, quick))
+    torch.testing.assert_close(exact, near)  # gradients are taken in float32

@@ -131,3 +131,11 @@ def test_each_scene_has_its_own_gaussian_and_a_new_scene_the_pooled_one(tmp_path
 def test_nothing_to_fit_on_is_one_line(backbone):
     with pytest.raises(CannotFit, match="two normal frames, there are 0"):
         padim.fit([], params(), 0, backbone)
+
+
+def test_selected_channels_are_those_of_all_resampled(backbone):
+    wanted = params(reduction="selection", n_features=20, grid=14)
+    layers = [torch.randn(2, channels, side, side) for channels, side in ((16, 28), (24, 14), (40, 7))]
+    chosen = padim.reduction(80, wanted, 0)
+    everything = padim.Embedding(wanted, backbone, None).of(layers)
+    torch.testing.assert_close(padim.Embedding(wanted, backbone, chosen).of(layers), everything[..., chosen])

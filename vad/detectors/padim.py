@@ -140,11 +140,23 @@ class Embedding:
 
     def of(self, layers: Sequence[torch.Tensor]) -> torch.Tensor:
         """The backbone's layers, each (B, C, h, w), -> (P, B, D) float32."""
+        if self._reduction is not None and self._reduction.ndim == 1:
+            return self._selected(layers, self._reduction)
         x = torch.cat([backbones.resample(layer, self._grid) for layer in layers], dim=1)  # (B, C, g, g)
         x = x.flatten(2).permute(2, 0, 1)  # (P, B, C)
         if self._reduction is None:
             return x.contiguous()
-        return x[..., self._reduction] if self._reduction.ndim == 1 else x @ self._reduction
+        return x @ self._reduction
+
+    def _selected(self, layers: Sequence[torch.Tensor], channels: torch.Tensor) -> torch.Tensor:
+        """As :meth:`of`, with the ascending ``channels`` taken before anything is resampled: no other is needed."""
+        parts, first = [], 0
+        for layer in layers:
+            own = channels[(channels >= first) & (channels < first + layer.shape[1])] - first
+            chosen = layer[:, own].contiguous(memory_format=torch.channels_last)
+            parts.append(backbones.resample(chosen, self._grid))
+            first += layer.shape[1]
+        return torch.cat(parts, dim=1).flatten(2).permute(2, 0, 1).contiguous()
 
 
 def reduction(channels: int, params: Params, seed: int) -> torch.Tensor | None:

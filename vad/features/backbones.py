@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import copy, deepcopy
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pydantic
@@ -31,6 +31,9 @@ STRIDES = {4: "layer1", 8: "layer2", 16: "layer3", 32: "layer4"}  # pixels per f
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
+Precision = Literal["float32", "bfloat16"]
+
+
 class Params(Section):
     """Section ``backbone`` of params.yaml."""
 
@@ -39,6 +42,7 @@ class Params(Section):
         strict=False
     )  # a local state dict (.pth or .safetensors) in place of the packaged or downloaded weights
     image_size: int = pydantic.Field(ge=64, le=1024)  # frames are resized to this square, pixels
+    precision: Precision = "float32"  # of the network; models that were saved without it had this one
 
 
 class Backbone:
@@ -50,6 +54,7 @@ class Backbone:
         mean, std: per-channel normalisation of RGB in [0, 1].
         image_size: side in pixels that :meth:`preprocess` resizes to.
         device: torch device to run on.
+        precision: that the network computes with where no gradients are wanted; what comes out is float32.
     """
 
     def __init__(
@@ -60,11 +65,13 @@ class Backbone:
         std: Sequence[float],
         image_size: int,
         device: str = "cpu",
+        precision: Precision = "float32",
     ) -> None:
         self.stages = stages
         self.image_size = image_size
         self.params: Params | None = None  # by which it was loaded
         self.device = device
+        self._type = getattr(torch, precision)
         self._net = net.eval().requires_grad_(False)
         # Folded into one multiply-add on the 0-255 scale.
         self._scale = (1 / (255 * torch.tensor(std))).view(1, 3, 1, 1).to(device)
@@ -122,8 +129,11 @@ class Backbone:
             if grad_from is None and known.issuperset(names) and x.shape[-1] == side:
                 found = run({"x": x.cpu().numpy()})
                 return [torch.from_numpy(found[name]).to(self.device) for name in names]
+        graph = self._graph(tuple(names), grad_from=grad_from)
         with torch.set_grad_enabled(grad_from is not None):
-            return list(self._graph(tuple(names), grad_from=grad_from)(x))
+            if grad_from is not None or self._type is torch.float32:
+                return list(graph(x))
+            return [layer.float() for layer in graph(x.to(self._type, memory_format=torch.channels_last))]
 
     def export(self, names: Sequence[str], side: int, path: Path) -> None:
         """Write the network from a preprocessed batch ``x`` (B, 3, side, side) to ``names`` as an ONNX graph."""
@@ -150,7 +160,8 @@ class Backbone:
             graph = _trace(self._net, [self.stages.get(name) for name in outputs], start)
             folding.fold_batch_norm(graph)
             graph.requires_grad_(False)
-            graph = graph.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
+            kind = torch.float32 if grad_from is not None else self._type
+            graph = graph.to(self.device, kind, memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
             if self.device == "cpu" and folding.usable():
                 folding.fuse_activations(graph)
             self._graphs[outputs, grad_from] = graph
@@ -176,7 +187,7 @@ def load(params: Params, device: str | None = None, key: str = "backbone.name") 
         net, stages, mean, std = builder(params)
     except _Unusable as error:
         raise UserError(f"params.yaml: {key} = '{params.name}' {error}") from None
-    backbone = Backbone(net, stages, mean, std, params.image_size, device or stage.device())
+    backbone = Backbone(net, stages, mean, std, params.image_size, device or stage.device(), params.precision)
     backbone.params = params
     return backbone
 
