@@ -3,13 +3,15 @@
 ``python -m stages.fill_docs --keep ped2`` first keeps the metrics of the run in the workspace as
 ``docs/results/ped2.json``. A table stands between ``<!-- results: ped2 roc_auc f1 -->`` and ``<!-- end -->``: the name
 of a file of results, then the columns. What its rows are is said by ``rows`` under its key ``run``, else they are
-detectors. The graph of the rooms stands between ``<!-- rooms -->`` and ``<!-- end -->``.
+detectors. The graph of the rooms stands between ``<!-- rooms -->`` and ``<!-- end -->``, that of the stages between
+``<!-- stages -->`` and ``<!-- end -->``.
 """
 
 import argparse
 import ast
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from vad.pipeline import artifacts, params, stage
@@ -17,6 +19,7 @@ from vad.pipeline.errors import UserError
 
 RESULTS = Path("docs/results")
 ROOMS = re.compile(r"(<!-- rooms -->\n).*?(<!-- end -->)", re.DOTALL)
+STAGES = re.compile(r"(<!-- stages -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLE = re.compile(r"(<!-- results: (\S+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 INTERVAL = ("roc_auc", "roc_auc_macro", "average_precision", "paper", "clean", "leak")
 
@@ -74,13 +77,29 @@ def rooms(package: Path = Path("vad")) -> str:
                 names = [f"{package.name}.{alias.name}" for alias in node.names]
             inside = [name.split(".")[1] for name in names if name.startswith(f"{package.name}.")]
             arrows |= {(room, other) for other in inside if other not in (room, "pipeline") and room != "__init__"}
-    lines = [f"    {room} --> {other}" for room, other in sorted(arrows)]
+    return _graph(arrows)
+
+
+def dag() -> str:
+    """A Mermaid graph of the stages, of those made with foreach one box for all, without arrows that others imply."""
+    import networkx
+    from dvc.repo import Repo
+
+    with Repo() as repo:  # DVC's edges go from a stage to what it depends on
+        names = {stage: stage.addressing.partition("@")[0] for stage in repo.index.graph.nodes}
+        arrows = {(names[needed], names[needing]) for needing, needed in repo.index.graph.edges}
+    return _graph(networkx.transitive_reduction(networkx.DiGraph(arrows)).edges)
+
+
+def _graph(arrows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"    {start} --> {end}" for start, end in sorted(arrows)]
     return "\n".join(["```mermaid", "graph TD", *lines, "```"]) + "\n"
 
 
 def fill(text: str) -> str:
     """A page's text with every marked table and graph made anew."""
     text = TABLE.sub(lambda match: match[1] + table(match[2], match[3].split()) + match[4], text)
+    text = STAGES.sub(lambda match: match[1] + dag() + match[2], text)
     return ROOMS.sub(lambda match: match[1] + rooms() + match[2], text)
 
 
