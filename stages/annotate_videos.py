@@ -6,21 +6,18 @@ python -m stages.annotate_videos --clip 01_0014 --detector padim --out padim.mp4
 import argparse
 import logging
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from vad.data.frames import FrameStore
 from vad.detectors.titles import check, title
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import UserError
+from vad.pipeline.executor import map_clips
 from vad.pipeline.naming import file_name
 from vad.pipeline.results import read_json, read_table
-from vad.visualization import annotate, evidence_pictures, overlay, scale
-from vad.visualization.pictures import Params as Pictures
+from vad.visualization import annotate, scale
 
 FOLDER = Path("data/videos")
 MAPS = Path("data/maps")
@@ -34,6 +31,10 @@ def main() -> dict:
         check([getattr(section, key)], list(table["detector"].unique()), f"annotate.{key}")
     detector = choose(options.detector or section.detector, table, asked=bool(options.detector))
     rows = table[table["detector"] == detector]
+    sources = dict.fromkeys([detector, section.maps, *sorted(path.name for path in MAPS.glob("*"))])
+    folders = tuple(MAPS / source for source in sources)
+    events = read_table(Path("data/events.csv"))
+    stories = annotate.Stories(rows, title(detector), folders, events, section)
     store = FrameStore()
     clips = {clip.name: clip for clip in store.with_tracks(store.clips("test"), linked=False)}
     if options.clip:
@@ -42,19 +43,12 @@ def main() -> dict:
                 f"no scored test clip '{options.clip}'; choose from {', '.join(sorted(rows['clip'].unique()))}"
             )
         with artifacts.replacing(options.out or f"{file_name(options.clip)}.mp4") as path:
-            annotate.render(clips[options.clip], story(options.clip, detector, rows, section), path, section)
+            annotate.render(clips[options.clip], stories.of(options.clip), path, section)
         return {}
     chosen = annotate.telling(rows, section.clips)
     with artifacts.replacing(FOLDER) as folder:
         folder.mkdir()
-
-        def render(name: str) -> None:
-            annotate.render(
-                clips[name], story(name, detector, rows, section), folder / f"{file_name(name)}.mp4", section
-            )
-
-        with ThreadPoolExecutor(stage.workers()) as pool:
-            list(tqdm(pool.map(render, chosen), total=len(chosen), desc="annotate", unit="clip"))
+        map_clips(stories, [clips[name] for name in chosen], {"videos": folder}, desc="annotate", local="threads")
     return {"frames": int(rows["clip"].isin(chosen).sum())}
 
 
@@ -75,33 +69,6 @@ def choose(wanted: str, table: pd.DataFrame, asked: bool) -> str:
         raise UserError(f"detector '{wanted}' left no scores; choose from {', '.join(ran)}")
     logging.info("annotate.detector: %s did not run; %s is shown", wanted, ran[0])
     return ran[0]
-
-
-def story(clip: str, detector: str, rows: pd.DataFrame, section: annotate.Params) -> annotate.Story:
-    own = rows[rows["clip"] == clip].sort_values("frame")
-    maps, limits, boxes = {}, (0.0, 1.0), {}
-    for source in (detector, section.maps, *sorted(path.name for path in MAPS.glob("*"))):
-        if (MAPS / source / f"{clip}.npz").exists():
-            stored = artifacts.load_arrays(MAPS / source / f"{clip}.npz")
-            maps, limits = (
-                dict(zip(stored["frames"].tolist(), stored["maps"], strict=True)),
-                overlay.span([stored["maps"]]),
-            )
-            boxes = boxes_of(source, maps)
-            break
-    events = read_table(Path("data/events.csv"))
-    return annotate.Story(own, title(detector), maps, limits, events[events["clip"] == clip], boxes)
-
-
-def boxes_of(source: str, maps: dict[int, np.ndarray]) -> dict[int, list[overlay.Box]]:
-    """The boxes of ``weak``, whose map says where: regions above what held-out normal video shows; none of others."""
-    if source != "weak":
-        return {}
-    quantile = params.section("pictures", Pictures).box_quantile
-    level = evidence_pictures.level(artifacts.load_table("data/scores/weak.parquet"), quantile)
-    if not np.isfinite(level):
-        return {}
-    return overlay.linked({frame: overlay.boxes(one, level) for frame, one in maps.items()})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 
 from vad.data.frames import FrameStore
 from vad.detectors import registry
-from vad.features import encoders, semantic
+from vad.features import embedding, semantic
 from vad.pipeline import artifacts, params, stage
 from vad.protocol.folds import select
 
@@ -21,8 +21,7 @@ def main() -> dict:
         return {"frames": 0}
     sample = artifacts.load_table("data/sample.parquet")
     wanted = sample.loc[sample["role"].isin(ROLES), ["clip", "frame"]].drop_duplicates()
-    encoder = encoders.load(params.section("encoder", semantic.Params))
-    arrays = semantic.embed(select(store, wanted), encoder)
+    arrays = embedding.embed(select(store, wanted), params.section("encoder", semantic.Params))
     artifacts.save_arrays(semantic.EMBEDDINGS, arrays)
     return {"frames": len(arrays["frame"])}
 

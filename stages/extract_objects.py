@@ -5,17 +5,14 @@ each training scene, by which objects are found in its further video (vad.percep
 """
 
 import logging
-from collections.abc import Iterator, Sequence
 
-import pandas as pd
-from tqdm import tqdm
-
-from vad.data.frames import DATA, Clip, FrameStore
+from vad.data.frames import DATA, FrameStore
 from vad.detectors import registry
-from vad.perception import detection
+from vad.perception import detection, finding
 from vad.perception.flow import centres, spread
 from vad.perception.scene import Scene, by_scene
 from vad.pipeline import artifacts, params, stage
+from vad.pipeline.executor import map_clips
 from vad.protocol.folds import fit_clips, select
 
 OUT, SCENES = DATA / "objects", DATA / "scenes"
@@ -41,22 +38,9 @@ def main() -> dict:
     artifacts.save_state(SCENES, {name: scene.arrays() for name, scene in scenes.items()}, {})
     with artifacts.replacing(OUT) as folder:
         folder.mkdir()
-        for clip, table in objects(scenes, wanted, settings):
-            artifacts.write_table(folder / f"{clip.name}.parquet", table)
+        clips = [clip for own in by_scene(wanted).values() for clip in own]
+        map_clips(finding.Finding(scenes, settings), clips, {"objects": folder}, desc="objects")
     return {"frames": sum(len(clip.frames) for clip in wanted)}
-
-
-def objects(
-    scenes: dict[str, Scene], wanted: Sequence[Clip], settings: detection.Params
-) -> Iterator[tuple[Clip, pd.DataFrame]]:
-    """(clip, its objects), scene by scene."""
-    with tqdm(total=sum(len(clip.frames) for clip in wanted), desc="objects", unit="frame") as bar:
-        for scene, clips in by_scene(wanted).items():
-            known = scenes.get(scene)
-            for clip in clips:
-                # A scene that was never seen in training is learnt from the clip itself.
-                yield clip, detection.detect(clip, known or Scene.learn([clip], settings.height), settings)
-                bar.update(len(clip.frames))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ Boxes that came without an identity are linked as objects are.
 import logging
 
 import pandas as pd
-from tqdm import tqdm
 
 from vad.data.frames import DATA, FrameStore
-from vad.perception import tracking
+from vad.perception import finding, tracking
 from vad.pipeline import artifacts, params, stage
+from vad.pipeline.executor import map_clips
 
 OUT = DATA / "linked_tracks.parquet"
 
@@ -18,19 +18,11 @@ OUT = DATA / "linked_tracks.parquet"
 def main() -> dict:
     store = FrameStore()
     settings = params.section("link_tracks", tracking.Params)
-    given = dict(tuple(store.tracks.groupby("clip")))
-    parts, linked = [store.tracks.iloc[:0]], 0
-    for clip in tqdm(store.clips(), desc="link tracks", unit="clip"):
-        objects = DATA / "objects" / f"{clip.name}.parquet"
-        if clip.name in given:
-            own = tracking.identified(given[clip.name], clip.fps, settings)
-            linked += own is not given[clip.name]
-        elif objects.exists():
-            own = tracking.link(artifacts.load_table(objects), clip.fps, settings)
-            linked += 1
-        else:
-            continue
-        parts.append(own.assign(clip=clip.name))
+    clips = store.with_tracks(store.clips(), linked=False)
+    found = map_clips(finding.Linking(DATA / "objects", settings), clips, desc="link tracks")
+    own = {clip.name: part for clip, part in zip(clips, found, strict=True) if part is not None}
+    linked = sum(here for _, here in own.values())
+    parts = [store.tracks.iloc[:0], *(tracks.assign(clip=name) for name, (tracks, _) in own.items())]
     table = pd.concat(parts, ignore_index=True)[store.tracks.columns].astype(store.tracks.dtypes)
     artifacts.save_table(OUT, table)
     logging.info("%d tracks of %d clips, %d of them linked here", *_counts(table), linked)

@@ -3,25 +3,20 @@
 In: data/maps, data/masks, data/frames.parquet. Out: data/localisation.json, metrics by detector.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
-from tqdm import tqdm
-
-from vad.data.frames import DATA, FrameStore
+from vad.data.frames import DATA
 from vad.evaluation import scorecard
-from vad.metrics import localisation, measures
+from vad.metrics import measures
 from vad.pipeline import artifacts, params, stage
+from vad.pipeline.executor import map_clips
 
 OUT, MAPS = DATA / "localisation.json", DATA / "maps"
 
 
 def main() -> dict:
     settings = params.section("evaluation", measures.Params)
-    masks = localisation.GridMasks(FrameStore(), settings.map_short_side)
     names = sorted(path.name for path in MAPS.glob("*"))
-    with ThreadPoolExecutor(stage.workers()) as pool:
-        measured = pool.map(lambda name: scorecard.localise(masks.locate(MAPS / name), settings), names)
-        found = dict(zip(names, tqdm(measured, total=len(names), desc="localise", unit="detector"), strict=True))
+    measured = map_clips(scorecard.Localising(MAPS, settings), names, desc="localise", local="threads", unit="detector")
+    found = dict(zip(names, measured, strict=True))
     artifacts.save_json(OUT, found)
     return {}
 

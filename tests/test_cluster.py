@@ -37,9 +37,7 @@ def three(tmp_path_factory):
     """A scheduler with three nodes that have nothing of the project in their own folders."""
     with nodes.cluster(tmp_path_factory.mktemp("cluster"), 3) as started:
         yield started
-        if cluster._connected.cache_info().currsize:
-            cluster._connected(started.address).close()
-            cluster._connected.cache_clear()
+        cluster.disconnect(started.address)
 
 
 @pytest.fixture(scope="module")

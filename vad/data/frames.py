@@ -5,6 +5,7 @@ compression, so any frame is one seek and one JPEG decode away. ``data/frames.pa
 scene, split, label.
 """
 
+import hashlib
 import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from vad.pipeline import artifacts
+from vad.pipeline import artifacts, clip_cache
 from vad.pipeline.errors import Damaged, Missing, UserError
 
 DATA = Path("data")
@@ -83,6 +84,22 @@ class Clip:
     size: tuple[int, int] = (0, 0)  # stored (width, height) in pixels
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
+    def __getstate__(self) -> dict:
+        """A copy in another process opens the container itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_local"}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state, _local=threading.local())
+
+    def digest(self, pixels: bool = True) -> str:
+        """SHA-256 of all that can be read of the clip but its labels; without ``pixels`` not of the container."""
+        sha = hashlib.sha256(repr((self.name, self.scene, self.split, self.fps, self.size)).encode())
+        for array in (self.frames, self.stored, self.embeddings):
+            sha.update(b"\0none" if array is None else f"\0{array.dtype} {array.shape}\0".encode() + array.tobytes())
+        for table in (self.tracks, self.objects):
+            sha.update(b"\0none" if table is None else f"\0{list(table)}\0".encode() + _bytes(table))
+        return sha.hexdigest() + (clip_cache.content(self.path) if pixels else "")
+
     def only(self, frames: Iterable[int]) -> "Clip":
         """The same clip restricted to ``frames``, each of which must be among ``self.frames``."""
         wanted = np.unique(np.fromiter(frames, dtype=np.int64))
@@ -120,6 +137,10 @@ class Clip:
         if image is None:
             raise Damaged(self.path, f"frame {frame} is no picture")
         return image
+
+
+def _bytes(table: pd.DataFrame) -> bytes:
+    return b"".join(np.ascontiguousarray(table[name]).tobytes() for name in table)
 
 
 class FrameStore:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from vad.data.frames import Clip
 from vad.pipeline import artifacts
-from vad.pipeline.clip_cache import content
 from vad.pipeline.errors import UserError
 from vad.pipeline.executor import map_clips
 from vad.pipeline.results import LIVE
@@ -56,11 +55,7 @@ class Scoring:
 
     def key(self, name: str) -> str:
         """The fit, and the clip: its pixels, its frames and what was found in it."""
-        clip = self.clips[name]
-        frames = [array.tobytes() for array in (clip.frames, clip.stored)]
-        pixels = content(clip.path) if self.plan.declared.needs_pixels else None
-        about = (name, clip.scene, clip.split, clip.fps, clip.size, self.maps)
-        return repr((self._state, about, frames, pixels, _beside(clip)))
+        return repr((self._state, self.maps, self.clips[name].digest(self.plan.declared.needs_pixels)))
 
     def __call__(self, name: str, folder: Path) -> dict[str, np.ndarray]:
         """The clip's scores.
@@ -93,11 +88,3 @@ def score_clips(
     into = {} if maps is None else {"maps": maps}
     scores = map_clips(work, list(work.clips), into, desc=f"score {model.name}")
     return list(zip(work.clips.values(), scores, strict=True))
-
-
-def _beside(clip: Clip) -> list[bytes | None]:
-    """What the detector reads of a clip beside its pixels, as bytes."""
-    found = [None if clip.embeddings is None else clip.embeddings.tobytes()]
-    for table in (clip.tracks, clip.objects):
-        found.append(None if table is None else pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    return found

@@ -10,10 +10,13 @@ alone, on which thresholds are tuned. How far the scores themselves look ahead i
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from vad.data.frames import FrameStore
 from vad.metrics import alarms, localisation
 from vad.metrics.measures import Frames, Params, confusion, equal_error_rate, interval
 from vad.post_processing import calibration, thresholds
@@ -149,6 +152,26 @@ def localise(clips: Collection[localisation.Located], params: Params) -> dict[st
     rbdc, tbdc = localisation.region_criteria(clips, params)
     result = {"pixel_roc_auc": localisation.pixel_roc_auc(clips), "rbdc": rbdc, "tbdc": tbdc}
     return _known(result)
+
+
+@dataclass(frozen=True)
+class Localising:
+    """:func:`localise` of one detector's maps in ``maps/<detector>``, as a work of ``vad.pipeline.executor``."""
+
+    maps: Path
+    params: Params
+
+    def __getstate__(self) -> dict:
+        """Whoever gets a copy reads the masks himself."""
+        return {"maps": self.maps, "params": self.params}
+
+    @cached_property
+    def _masks(self) -> localisation.GridMasks:
+        return localisation.GridMasks(FrameStore(), self.params.map_short_side)
+
+    def __call__(self, detector: str, folder: Path) -> dict[str, float]:
+        """Nothing is written."""
+        return localise(self._masks.locate(self.maps / detector), self.params)
 
 
 def best_first(metrics: dict[str, dict]) -> list[str]:

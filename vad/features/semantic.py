@@ -13,7 +13,6 @@ from typing import Literal, Protocol
 import numpy as np
 import pandas as pd
 import pydantic
-from tqdm import tqdm
 
 from vad.data.frames import Clip
 from vad.pipeline import artifacts
@@ -68,16 +67,18 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
-def embed(clips: Sequence[Clip], encoder: Encoder) -> dict[str, np.ndarray]:
-    """The arrays of ``data/embeddings.npz`` for every frame of ``clips``."""
+def embed_clip(clip: Clip, encoder: Encoder) -> np.ndarray:
+    """(N, D) float32 of ``clip.frames``. A batch never runs on into another clip: sums would round by the neighbour."""
     from vad.features.backbones import batches
 
-    total, rows = sum(len(clip.frames) for clip in clips), [np.zeros((0, encoder.dim), np.float32)]
-    with tqdm(total=total, desc=f"embed with {encoder.name}", unit="frame") as bar:
-        for images in batches(clips):
-            rows.append(encoder.encode_images(images))
-            bar.update(len(images))
-    return arrays(clips, np.concatenate(rows))
+    found = [encoder.encode_images(images) for images in batches([clip])]
+    return np.concatenate([np.zeros((0, encoder.dim), np.float32), *found])
+
+
+def embed(clips: Sequence[Clip], encoder: Encoder) -> dict[str, np.ndarray]:
+    """The arrays of ``data/embeddings.npz`` for every frame of ``clips``, computed here."""
+    empty = np.zeros((0, encoder.dim), np.float32)
+    return arrays(clips, np.concatenate([empty, *(embed_clip(clip, encoder) for clip in clips)]))
 
 
 def arrays(clips: Sequence[Clip], embedding: np.ndarray) -> dict[str, np.ndarray]:

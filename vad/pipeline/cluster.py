@@ -38,7 +38,8 @@ def run(address: str, batch: Batch, bar: tqdm) -> Iterator[tuple[int, Any]]:
     Raises:
         UserError: no scheduler or no node there, a node with other packages, one that died of a clip over and over.
     """
-    client = _client(address)
+    need_distributed()
+    client = _connected(address)
     from distributed import as_completed
 
     code = source.digest(tuple(name for name in sys.modules if name.split(".")[0] in source.OWN))
@@ -101,14 +102,25 @@ def _value(status: str, result: Any, clip: Any) -> Any:
     raise error
 
 
-def _client(address: str) -> Any:
+def need_distributed() -> None:
+    """Say so where it is not installed.
+
+    Raises:
+        UserError: it is not.
+    """
     try:
         import distributed  # noqa: F401
     except ModuleNotFoundError:
         raise UserError(
             f"{SCHEDULER} is set, but distributed is not installed: pip install '.[cluster]', or unset it"
         ) from None
-    return _connected(address)
+
+
+def disconnect(address: str) -> None:
+    """Leave the scheduler before it goes."""
+    if _connected.cache_info().currsize:
+        _connected(address).close()
+        _connected.cache_clear()
 
 
 @cache

@@ -39,6 +39,7 @@ def map_clips(
     *,
     desc: str,
     local: Local = "serial",
+    unit: str = "clip",
 ) -> list[Any]:
     """``work(clip, folder)`` of every clip; the values in the clips' order.
 
@@ -47,7 +48,7 @@ def map_clips(
         clips: names, or objects with a ``name``.
         into: name of a folder in ``folder`` -> where the files that ``work`` writes there go: in a folder that
             ``artifacts.replacing`` is filling, or that folder itself.
-        desc: of the progress bar.
+        desc: of the progress bar; unit: what it counts, where that is no clip.
         local: how it is done on this machine; as many threads or processes as ``VAD_WORKERS`` says.
 
     Raises:
@@ -58,7 +59,7 @@ def map_clips(
     cache = ClipCache() if stage.running is not None and clip_cache.limit() else None
     batch = Batch(work, tuple(clips), dict(into or {}), cache)
     values: dict[int, Any] = {}
-    with tqdm(total=len(clips), desc=desc, unit="clip", disable=not clips) as bar:
+    with tqdm(total=len(clips), desc=desc, unit=unit, disable=not clips) as bar:
         for number, value in _runner(local, len(clips))(batch, bar):
             values[number] = value
             if isinstance(value, Failure):

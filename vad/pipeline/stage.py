@@ -23,7 +23,7 @@ from vad.pipeline.naming import printable
 
 TIMINGS = Path("data/timings")
 MADE = ("data", "metrics", "plots", "report")  # folders of what stages make
-running: str | None = None  # the stage that this process is
+running: str | None = None  # the stage whose outputs this process writes
 
 
 def workers() -> int:
@@ -76,7 +76,7 @@ def run(main: Callable[[], dict | None], name: str | None = None, alone: bool = 
     processes.handle_termination()
     started = time.perf_counter()
     try:
-        running = name
+        running = name if alone else None
         with scratch.only_one(name) if alone else nullcontext():
             scratch.sweep()
             work = main() or {}

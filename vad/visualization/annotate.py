@@ -19,11 +19,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vad.data.frames import Clip
 from vad.data.intervals import stretches
-from vad.pipeline import naming
+from vad.pipeline import artifacts, naming, params
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
-from vad.visualization.overlay import Box, blend
+from vad.visualization import evidence_pictures
+from vad.visualization.overlay import Box, blend, boxes, linked, span
 from vad.visualization.peaks import peaks
+from vad.visualization.pictures import Params as Pictures
 
 ALARM, QUIET, TRUTH, LINE, INK, PAPER = (
     (213, 94, 0),
@@ -33,6 +35,7 @@ ALARM, QUIET, TRUTH, LINE, INK, PAPER = (
     (40, 40, 40),
     (250, 250, 250),
 )
+SCORES = Path("data/scores")
 HEADER, STRIP, BORDER = 34, 64, 6  # pixels
 # Of x264. Its macroblock tree reads memory that nobody wrote: the first picture would differ from run to run.
 X264 = {"preset": "veryfast", "x264-params": "mbtree=0"}
@@ -74,6 +77,49 @@ class Story:
         """The types of the events that ``frame`` lies in."""
         inside = self.events[(self.events["first_frame"] <= frame) & (self.events["last_frame"] >= frame)]
         return ", ".join(dict.fromkeys(inside["type"].str.replace("_", " ")))
+
+
+@dataclass(frozen=True)
+class Stories:
+    """What is told of clips whose scores are in ``rows``, as a work of ``vad.pipeline.executor``.
+
+    Attributes:
+        rows: ``Story.rows`` of all clips, with ``clip``; detector: its printed name.
+        sources: folders of maps; a clip's are taken from the first that has them. events: with ``clip``.
+    """
+
+    rows: pd.DataFrame
+    detector: str
+    sources: tuple[Path, ...]
+    events: pd.DataFrame
+    params: Params
+
+    def of(self, clip: str) -> Story:
+        """One clip's."""
+        own = self.rows[self.rows["clip"] == clip].sort_values("frame")
+        maps, limits, drawn = {}, (0.0, 1.0), {}
+        for source in self.sources:
+            if (source / f"{clip}.npz").exists():
+                stored = artifacts.load_arrays(source / f"{clip}.npz")
+                maps, limits = dict(zip(stored["frames"].tolist(), stored["maps"], strict=True)), span([stored["maps"]])
+                drawn = self._boxes(source.name, maps)
+                break
+        return Story(own, self.detector, maps, limits, self.events[self.events["clip"] == clip], drawn)
+
+    def _boxes(self, source: str, maps: dict[int, np.ndarray]) -> dict[int, list[Box]]:
+        """Those of ``weak``, whose map says where: regions above what held-out normal video shows; none of others."""
+        if source != "weak":
+            return {}
+        quantile = params.section("pictures", Pictures).box_quantile
+        level = evidence_pictures.level(artifacts.load_table(SCORES / "weak.parquet"), quantile)
+        if not np.isfinite(level):
+            return {}
+        return linked({frame: boxes(one, level) for frame, one in maps.items()})
+
+    def __call__(self, clip: Clip, folder: Path) -> None:
+        """Write ``videos/<clip>.mp4``."""
+        path = folder / "videos" / f"{naming.file_name(clip.name)}.mp4"
+        render(clip, self.of(clip.name), path, self.params)
 
 
 def render(clip: Clip, story: Story, path: Path, params: Params) -> None:
