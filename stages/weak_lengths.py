@@ -1,6 +1,6 @@
 """What a video's length costs the temporal network: ``python -m stages.weak_lengths [--dim 1024] [--rounds 50]``.
 
-Median milliseconds per video of PyTorch, ONNX Runtime and OpenVINO, one thread, in interleaved rounds; times do not
+Median CPU milliseconds per video of PyTorch, ONNX Runtime and OpenVINO, one thread, in interleaved rounds; times do not
 depend on the weights, so an untrained network is timed. ``--encoder`` adds what the image encoder takes for the frames.
 """
 
@@ -41,16 +41,16 @@ def main() -> None:
 
 
 def encoder_milliseconds(count: int = 32) -> float:
-    """Mean time of the image encoder per frame."""
+    """Mean CPU time of the image encoder per frame."""
     from vad.features import encoders, semantic
 
     encoder = encoders.load(params.section("encoder", semantic.Params))
     frames = np.random.default_rng(0).integers(0, 256, (16, 240, 428, 3), dtype=np.uint8)
     encoder.encode_images(frames)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(count // 16):
         encoder.encode_images(frames)
-    return 1e3 * (time.perf_counter() - started) / count
+    return 1e3 * (time.process_time() - started) / count
 
 
 if __name__ == "__main__":

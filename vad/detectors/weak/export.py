@@ -70,7 +70,10 @@ def _openvino(path: Path) -> Run:
 
 
 def milliseconds(runs: dict[str, Run], dim: int, rounds: int) -> list[dict[str, float]]:
-    """Per length the median time of each engine in ms; engines take turns, so that a busy moment meets them all."""
+    """Per length the median CPU time of each engine in ms; engines take turns, so that a busy moment meets them all.
+
+    It is the process's own: with one thread each that is the time on a quiet machine, and other load changes it little.
+    """
     rng, rows = np.random.default_rng(0), []
     for length in LENGTHS:
         features = rng.normal(size=(length, dim)).astype(np.float32)
@@ -79,8 +82,8 @@ def milliseconds(runs: dict[str, Run], dim: int, rounds: int) -> list[dict[str, 
             run(features)
         for _ in range(rounds):
             for name, run in runs.items():
-                started = time.perf_counter()
+                started = time.process_time()
                 run(features)
-                taken[name].append(1e3 * (time.perf_counter() - started))
+                taken[name].append(1e3 * (time.process_time() - started))
         rows.append({"snippets": length} | {name: statistics.median(own) for name, own in taken.items()})
     return rows
