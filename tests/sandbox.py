@@ -65,6 +65,8 @@ def run(name: str, stage: dict, folder: Path) -> int:
     box.mkdir(parents=True)
     shutil.copy(folder / "params.yaml", box / "params.yaml")
     for dep in dict.fromkeys(stage["deps"]):
+        if Path(dep).is_absolute():
+            continue  # a data set elsewhere
         if (made / dep).exists():
             link(made / dep, box / dep)
         elif not dep.startswith(("vad", "stages")) and (ROOT / dep).exists() and dep != "params.yaml":

@@ -380,3 +380,12 @@ def test_a_root_inside_data_or_elsewhere_is_taken(tmp_path: Path, monkeypatch) -
     for root in ("data/raw/mine", "data/campus-sim", "/videos", "../videos"):
         values = VALUES | {"root": root}
         assert params.validate(values, layouts.Params, "data").root == root
+
+
+def test_a_name_with_a_backslash_is_found_as_it_stands(tmp_path: Path) -> None:
+    touch(tmp_path, "train/a\\b.mp4", "test/gate/c\\d.mp4", "test/gate/e.mp4")
+    (tmp_path / "labels.csv").write_text("clip,start,end\ngate/c\\d,1,2\ngate\\e,3,4\n")
+    (tmp_path / "clips.csv").write_text("clip,camera\na\\b,gate\nc\\d,gate\ntest\\gate\\e.mp4,gate\n")
+    clips = find_clips(tmp_path)
+    assert [(clip.stem, clip.scene) for clip in clips] == [("a\\b", "gate"), ("gate/c\\d", "gate"), ("gate/e", "gate")]
+    assert [clip.labels.spans for clip in clips[1:]] == [((1, 2),), ((3, 4),)]

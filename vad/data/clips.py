@@ -76,8 +76,9 @@ def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
         return list(clips)
     wanted: dict[str, str] = {}
     lines: dict[str, str] = {}
+    known = {text for clip in clips for text in _called(clip)}
     for where, (written, camera) in read_csv(file, ["clip", "camera"]):
-        row = written.replace("\\", "/")
+        row = written if written in known else written.replace("\\", "/")
         if not camera:
             raise UserError(f"{where}: clip {shown(written)} has no camera")
         if wanted.setdefault(row, camera) != camera:
@@ -85,8 +86,7 @@ def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
         lines[row] = where
     found, used = [], set()
     for clip in clips:
-        bare = [clip.file, clip.stem, clip.stem.rpartition("/")[2]]
-        key = next((text for text in [*(f"{clip.split}/{name}" for name in bare), *bare] if text in wanted), None)
+        key = next((text for text in _called(clip) if text in wanted), None)
         if key is None:
             raise UserError(f"{file} has no row for {clip.split} clip {clip.file}; it must name every clip's camera")
         used.add(key)
@@ -94,6 +94,12 @@ def with_cameras(clips: Sequence[RawClip], file: Path) -> list[RawClip]:
     if unused := [key for key in wanted if key not in used]:
         raise UserError(f"{lines[unused[0]]}: there is no clip {shown(unused[0])}")
     return found
+
+
+def _called(clip: RawClip) -> list[str]:
+    """What a table may call a clip, the most exact first."""
+    bare = [clip.file, clip.stem, clip.stem.rpartition("/")[2]]
+    return [*(f"{clip.split}/{name}" for name in bare), *bare]
 
 
 def warn_of_unseen_cameras(clips: Sequence[RawClip]) -> None:

@@ -35,8 +35,8 @@ class Names:
         Raises:
             UserError: there is none, or more than one; ``where`` (file and line) begins the message.
         """
-        wanted = text.replace("\\", "/")
-        found = self._whole.get(wanted) or self._last.get(wanted) or []
+        texts = (text, text.replace("\\", "/"))  # as it stands, or as another system writes a path
+        found = next((own for wanted in texts for known in (self._whole, self._last) if (own := known.get(wanted))), [])
         if len(found) == 1:
             return found[0]
         if not found:
