@@ -1,7 +1,9 @@
 """A bundle adapted to a camera: scene, calibration and thresholds of its own, and budgets that are kept or refused."""
 
 import json
+import re
 import shutil
+import threading
 from pathlib import Path
 
 import av
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 
 from tests import moving_squares as squares
 from tests.flashes import video
-from tests.servers.running import free_port, needs_rtsp, rtsp
+from tests.servers.running import free_port, needs_rtsp, rtsp, wait_for
 from tests.test_bundle import folder, training  # noqa: F401
 from tests.test_deploy_session import Heard
 from vad import cli
@@ -23,8 +25,10 @@ from vad.deploy.normal import normal_video
 from vad.deploy.recording import record
 from vad.deploy.score import score
 from vad.deploy.settings import Settings
+from vad.deploy.sources import files
 from vad.deploy.sources.address import Source
 from vad.deploy.sources.live import Patience
+from vad.deploy.sources.media import Frame
 from vad.deploy.stream import FUSION
 from vad.pipeline.errors import UserError
 
@@ -144,6 +148,50 @@ def test_the_command_adapts_and_budgets_work_with_what_it_wrote(folder, tmp_path
     assert "leave one of them out" in both.stderr
     shown = run.invoke(cli.app, ["bundle", "show", str(out)])
     assert "Adapted to attic" in shown.stdout
+
+
+def test_at_fewer_frames_a_second_the_scene_is_learnt_and_judged_at_as_many(folder, normal, tmp_path):  # noqa: F811
+    passing = {}
+    for fps in (None, 5.0):
+        out = tmp_path / f"at{fps}"
+        adapt(folder, [normal], "attic", out, RULES, fps=fps)
+        made = bundle.load(out)
+        assert len(normal_video(made).seconds) == {None: 160, 5.0: 80}[fps]
+        passing[fps] = made.known_scenes["attic"].passing
+    assert passing[5.0] == pytest.approx(passing[None], rel=0.3)  # seconds are seconds
+    assert files.rate(normal, 5.0) == 5.0
+    assert files.rate(normal, 50.0) == files.rate(normal) == 10.0
+
+
+def test_pairs_are_as_far_apart_as_the_frames_that_are_looked_at(tmp_path):
+    clip = video(tmp_path / "yard.mp4", 8, [(1, 2)])
+    source = Source("yard", "file", str(clip))
+    every = [item for item in files.read(source) if isinstance(item, Frame)]
+    for fps, apart in ((None, 1), (5.0, 5)):
+        first, second = list(files.pairs(source, 4, fps))[:2]
+        at = next(i for i, frame in enumerate(every) if (frame.image == first).all())
+        np.testing.assert_array_equal(every[at + apart].image, second)
+
+
+@needs_rtsp
+def test_a_camera_that_goes_away_while_it_is_recorded_is_given_up_in_one_line(tmp_path):
+    clip, started = video(tmp_path / "yard.mp4", 8, [(1, 2)]), []
+    patience = Patience(open=4, read=1, pause=0.2, longest_pause=0.5)
+    with rtsp(clip, free_port()) as address:
+        source = Source("yard", "stream", address)
+
+        def record_it():
+            try:
+                record(source, 1000, tmp_path, patience, started.append, give_up=3.0)
+            except UserError as error:
+                started.append(str(error))
+
+        thread = threading.Thread(target=record_it)
+        thread.start()
+        wait_for(lambda: len(started) > 5, 20)
+    thread.join(15)
+    assert not thread.is_alive()
+    assert re.search(r"no picture for 3 s, after \d+ of 1000 s of video \(.+\): see to the camera, or", started[-1])
 
 
 @needs_rtsp

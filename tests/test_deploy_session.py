@@ -166,3 +166,13 @@ def test_cameras_have_settings_of_their_own(tmp_path):
 def test_an_unknown_detector_is_one_line():
     with pytest.raises(UserError, match="choose from brightness, fusion"):
         Settings(detector="padim").rules(FlashBundle(), FlashBundle().thresholds)
+
+
+def test_alarms_in_the_cool_down_are_told_of():
+    settings = SETTINGS.model_copy(update={"cooldown_seconds": 10.0})
+    session = Session("yard", FlashBundle(), settings, Heard())
+    play(session, 9, [(1, 2), (4, 5), (7, 8)])
+    session.close()
+    assert (session.begun, session.suppressed) == (1, 2)
+    assert session.counted == "1 alarms, 2 more in the cool-down"
+    assert Session("yard", FlashBundle(), settings, Heard()).counted == "0 alarms"

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import os
 import time
 import urllib.request
 
@@ -11,6 +12,8 @@ import pytest
 
 from tests.servers.running import Receiver, free_port, mqtt, needs_mqtt, wait_for
 from vad.deploy.alarms import Alarm, Change
+from vad.deploy.flags import Printed
+from vad.deploy.sinks.chosen import chosen
 from vad.deploy.sinks.lines import Lines
 from vad.deploy.sinks.mqtt import Mqtt
 from vad.deploy.sinks.prometheus import Prometheus
@@ -244,3 +247,52 @@ def test_a_sink_that_fails_stops_nobody(caplog):
     assert counting.count == 5
     assert sinks.failures == {"Broken": 5}
     assert len(caplog.records) == 1
+
+
+def test_tables_of_a_watch_go_on_after_a_restart_and_those_of_files_are_new(tmp_path):
+    for number in (1, 2):
+        tables = Tables(tmp_path, scores=False, append=True)
+        tables.alarm(told(number, "end"))
+        tables.close()
+        if number == 1:
+            with open(tmp_path / "alarms.csv", "a") as file:
+                file.write("gate-7,gate")  # killed within a row
+    with open(tmp_path / "alarms.csv") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == ["gate-1", "gate-7", "gate-2"]
+    Tables(tmp_path, scores=False).close()
+    assert len((tmp_path / "alarms.csv").read_text().splitlines()) == 1
+    (tmp_path / "alarms.csv").write_text("id,when\n")
+    with pytest.raises(UserError, match=r"alarms\.csv has other columns than are written now: move it away"):
+        Tables(tmp_path, append=True)
+    assert (tmp_path / "alarms.csv").read_text() == "id,when\n"
+
+
+def test_a_watch_is_the_same_client_of_the_broker_after_a_restart(monkeypatch):
+    clients = []
+    monkeypatch.setattr(
+        "vad.deploy.sinks.mqtt.Mqtt", lambda address, discovery, client: clients.append(client) or Sink()
+    )
+
+    def start(process: int, watched: list[str] | None, mqtt: str = "mqtt://me:a@broker/yard") -> None:
+        monkeypatch.setattr(os, "getpid", lambda: process)
+        sending = {"hooks": None, "headers": None, "mqtt": mqtt, "discovery": ""}
+        chosen(Printed.none, None, None, False, sending, None, watched)
+
+    start(1, ["gate", "yard"])
+    start(2, ["yard", "gate"], "mqtt://me:changed@broker/yard")
+    start(2, ["gate"])
+    start(2, ["gate", "yard"], "mqtt://broker/other")
+    start(1, None)
+    start(2, None)
+    assert clients[0] == clients[1]
+    assert len(set(clients)) == 5
+    assert all(len(client) <= 23 for client in clients)
+
+
+def test_suppressed_alarms_are_counted_for_prometheus():
+    sink = Prometheus(0)
+    sink.camera("gate", [FUSION])
+    for suppressed in (0, 2, 3):
+        sink.health("gate", Health(True, 25.0, 100, 0, 1, suppressed))
+    assert sink.registry.get_sample_value("vad_alarms_suppressed_total", {"camera": "gate"}) == 3
+    sink.close()

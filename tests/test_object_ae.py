@@ -81,3 +81,18 @@ def test_fit_repeats_and_scores_every_frame(clip):
 def test_too_few_objects_cannot_be_fitted():
     with pytest.raises(CannotFit, match=r"0 objects in the training frames do not make \d+ clusters"):
         object_ae.fit([], PARAMS, seed=0)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_engines_say_the_same_of_any_number_of_objects(clip, tmp_path, engine):
+    detector = object_ae.Detector(object_ae.fit([clip], PARAMS, 0), PARAMS)
+    scores, maps = detector.score(clip)
+    crops = object_ae.stored_views(clip, clip.objects, PARAMS)
+    plain = [detector.abnormality(crops[:count]) for count in (0, 1, 7)]
+    detector.export(tmp_path / "head_object_ae.onnx")
+    detector.run_by(engine, tmp_path / "head_object_ae.onnx")
+    for one in plain:
+        np.testing.assert_allclose(detector.abnormality(crops[: len(one)]), one, rtol=1e-4, atol=1e-4)
+    others, other_maps = detector.score(clip)
+    np.testing.assert_allclose(others, scores, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(other_maps.astype(float), maps.astype(float), rtol=2e-3, atol=1e-3)

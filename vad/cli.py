@@ -177,7 +177,7 @@ def watch(
         )
         found, fitted = commands.cameras(sources or [], cameras, settings, realtime), load(bundle)
         sending = {"hooks": webhook, "headers": webhook_header, "mqtt": mqtt, "discovery": discovery}
-        sinks = chosen(printed, json_file, out, scores, sending, metrics)
+        sinks = chosen(printed, json_file, out, scores, sending, metrics, [source.name for source, _ in found])
         with closing(sinks):
             commands.watch(found, fitted, sinks, options, quiet)
 
@@ -189,6 +189,7 @@ def adapt(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle to write.")],
     minutes: Annotated[float, typer.Option(min=1, help="Of normal video to take from a camera.")] = 30.0,
     scene: Scene = None,
+    fps: Fps = None,
     alarms_per_hour: Budget = None,
     hysteresis: Hysteresis = 0.3,
     least_seconds: Least = 0.5,
@@ -196,6 +197,9 @@ def adapt(
     cooldown_seconds: Cooldown = 0.0,
     open_seconds: Open = 15.0,
     read_seconds: Read = 10.0,
+    give_up_seconds: Annotated[
+        float, typer.Option(min=1, help="Without a picture from the camera, after which the recording is given up.")
+    ] = 300.0,
     quiet: Quiet = False,
 ) -> None:
     """Fit a bundle to a camera: scene, calibration and thresholds from its own normal video."""
@@ -206,6 +210,7 @@ def adapt(
 
         settings = from_flags(
             scene=scene,
+            fps=fps,
             alarms_per_hour=alarms_per_hour,
             hysteresis=hysteresis,
             least_seconds=least_seconds,
@@ -215,7 +220,7 @@ def adapt(
         patience = Patience(open=open_seconds, read=read_seconds)
         found = commands.one(source)
         load(bundle)  # a damaged one is refused before so many minutes go by
-        commands.adapt(found, bundle, out, minutes, settings, patience, quiet)
+        commands.adapt(found, bundle, out, minutes, settings, patience, give_up_seconds, quiet)
 
 
 @bundles.command("show")

@@ -41,6 +41,7 @@ def adapt(
     rules: Rules,
     per_hour: float | None = None,
     progress: Callable[[int], object] = lambda frames: None,
+    fps: float | None = None,
 ) -> dict:
     """Write the bundle in ``folder``, adapted to the normal video in ``videos``, as ``out``.
 
@@ -48,6 +49,7 @@ def adapt(
         videos: files of one camera, in order of time. scene: the name under which the camera is to be judged.
         rules: by which alarms are counted; their threshold does not matter.
         per_hour: alarms an hour that are allowed; None: the fewest that so much video can promise.
+        fps: frames per second that are looked at, as the camera will be; all by default.
 
     Returns:
         What the card says of it: camera, minutes, frames, alarms_per_hour, thresholds.
@@ -60,8 +62,8 @@ def adapt(
     bundles.load(folder)
     with artifacts.replacing(out) as made:
         shutil.copytree(folder, made, copy_function=shutil.copyfile)  # what DVC linked may not be written
-        _give_scene(made, videos, scene)
-        normal = judged(bundles.load(made), videos, scene, progress)
+        _give_scene(made, videos, scene, fps)
+        normal = judged(bundles.load(made), videos, scene, progress, fps)
         minutes = float(np.ptp(normal.seconds)) / 60 if len(normal.seconds) else 0.0
         if minutes == 0:
             raise UserError(
@@ -82,16 +84,22 @@ def adapt(
     return facts
 
 
-def judged(bundle: bundles.FittedBundle, videos: list[Source], scene: str, progress: Callable[[int], object]) -> Normal:
-    """The scores of all frames of ``videos``, calibrated and fused by themselves alone."""
+def judged(
+    bundle: bundles.FittedBundle,
+    videos: list[Source],
+    scene: str,
+    progress: Callable[[int], object],
+    wanted: float | None = None,
+) -> Normal:
+    """The scores of the frames of ``videos``, ``wanted`` a second, calibrated and fused by themselves alone."""
     scores: dict[str, list[float]] = {name: [] for name in bundle.detectors}
     seconds: list[float] = []
     start = 0.0
     for video in videos:
         scorer, last, fps = None, 0.0, 25.0
-        for item in _with_end(files.read(video)):
+        for item in _with_end(files.read(video, wanted)):
             if isinstance(item, Opened):
-                fps = item.fps
+                fps = min(wanted or item.fps, item.fps)
             found = []
             if isinstance(item, Frame):
                 if scorer is None:
@@ -117,16 +125,17 @@ def _with_end(items):
     yield None
 
 
-def _give_scene(made: Path, videos: list[Source], scene: str) -> None:
+def _give_scene(made: Path, videos: list[Source], scene: str, fps: float | None) -> None:
     """Learn the camera's scene into the bundle, in place of all others."""
     values = artifacts.load_json(made / "bundle.json")
     values["scenes"] = [scene]
     if values["objects"] is not None:
-        sample = [image for video in videos for image in spread(video, PAIRS)]
+        sample = [image for video in videos for image in spread(video, PAIRS, fps)]
         height, width = sample[0].shape[:2]
         size = stored_size(width, height, values["short_side"])
         images = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in sample]
-        learnt = samples.learn(Camera(scene, scene, 25.0, size), images, values["objects"]["height"])
+        camera = Camera(scene, scene, files.rate(videos[0], fps), size)
+        learnt = samples.learn(camera, images, values["objects"]["height"])
         artifacts.save_state(made / "scenes", {scene: learnt.arrays()}, {})
     artifacts.save_json(made / "bundle.json", values, digits=None)
     sealed.seal(_unsealed(made))

@@ -55,7 +55,7 @@ def score(
         total, hidden = files.count(source), True if quiet else None
         with tqdm(total=total, desc=source.name, unit=" frames", disable=hidden) as bar:
             session = scoring.score(source, bundle, settings, sinks, keeping, bar.update)
-        log.info("%s: %d frames, %d alarms", source.name, session.frames, session.begun)
+        log.info("%s: %d frames, %s", source.name, session.frames, session.counted)
 
 
 def stored(texts: list[str]) -> list[Source]:
@@ -120,6 +120,7 @@ def adapt(
     minutes: float,
     settings: Settings,
     patience: Patience,
+    give_up: float,
     quiet: bool,
 ) -> None:
     """Adapt the bundle in ``folder`` to ``source``: a camera is recorded for so many ``minutes`` first."""
@@ -130,11 +131,11 @@ def adapt(
     with tempfile.TemporaryDirectory(prefix=".recording-", dir=out.parent) as place:
         if source.live:
             with tqdm(total=round(minutes * 60), desc=f"recording {name}", unit=" s", disable=hidden) as bar:
-                videos = record(source, minutes * 60, Path(place), patience, bar.update)
+                videos = record(source, minutes * 60, Path(place), patience, bar.update, give_up)
         total = sum(files.count(video) or 0 for video in videos)
         rules = Rules(threshold=0.5, **settings.model_dump(include=set(Rules.model_fields) - {"threshold"}))
         with tqdm(total=total, desc=f"adapting to {name}", unit=" frames", disable=hidden) as bar:
-            facts = adapted(folder, videos, name, out, rules, settings.alarms_per_hour, bar.update)
+            facts = adapted(folder, videos, name, out, rules, settings.alarms_per_hour, bar.update, settings.fps)
     promised = f"{facts['minutes']:.1f} minutes, at most {facts['alarms_per_hour']:.3g} alarms an hour"
     log.info("%s: adapted to %s on %s", out, name, promised)
 

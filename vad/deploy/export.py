@@ -103,7 +103,7 @@ def save_networks(made: FittedBundle) -> list[Network]:
     size = (320, 240) if known is None else known.background.image.shape[1::-1]
     scorer = made.open(Camera("export", scene, 25.0, size))
     seen = [(one.backbone, *one.graph) for one in scorer.perception.components() if isinstance(one, Pass) and one.graph]
-    seen += [one.network for one in made.fitted.values() if getattr(one, "network", None)]
+    seen += [one.looks_through for one in made.fitted.values() if getattr(one, "looks_through", None)]
     networks: list[Network] = []
     for backbone, names, side in seen:
         file = f"network{len(networks)}.onnx"

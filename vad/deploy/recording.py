@@ -17,14 +17,16 @@ def record(
     folder: Path,
     patience: Patience,
     progress: Callable[[float], object] = lambda seconds: None,
+    give_up: float = 300.0,
 ) -> list[Source]:
     """Record ``source`` until ``seconds`` of video are there; the files, in order.
 
     Args:
         progress: called with the seconds that came since the last call.
+        give_up: seconds without a picture after which the camera is given up.
 
     Raises:
-        UserError: what comes cannot be kept as it is, or nothing comes.
+        UserError: what comes cannot be kept as it is, or nothing comes any more.
     """
     recorder = Recorder(folder, 0.0, 0.0, longest=float("inf"))
     names: list[str] = []
@@ -46,8 +48,12 @@ def record(
             if refused:
                 raise UserError(f"{source.shown}: its video cannot be kept as it comes; record it yourself to a file")
             if frame is None:
-                if live.connections == 0 and time.monotonic() - live.origin > 4 * patience.open:
-                    raise UserError(f"{source.shown}: no picture: {live.problem or 'it does not answer'}")
+                if time.monotonic() - live.seen > give_up:
+                    problem = live.problem or ("it does not answer" if live.connections == 0 else "no frame")
+                    raise UserError(
+                        f"{source.shown}: no picture for {give_up:.0f} s, after {have:.0f} of {seconds:.0f} s of video "
+                        f"({problem}): see to the camera, or wait longer with --give-up-seconds"
+                    )
                 continue
             step = frame.seconds - last if last is not None else 0.0
             have, last = have + min(step, 1.0), frame.seconds

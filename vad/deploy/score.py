@@ -34,7 +34,7 @@ def score(
     Raises:
         UserError: the file is no video, the bundle cannot judge it.
     """
-    session = Session(source.name, bundle, settings, sinks, None, keeping, lambda: spread(source))
+    session = Session(source.name, bundle, settings, sinks, None, keeping, lambda: spread(source, PAIRS, settings.fps))
     try:
         for item in files.read(source, settings.fps):
             if isinstance(item, Frame):
@@ -49,6 +49,6 @@ def score(
     return session
 
 
-def spread(source: Source, pairs: int = PAIRS) -> list[np.ndarray]:
-    """Pairs of consecutive frames, evenly over the file: (H, W, 3) uint8 RGB each."""
-    return [bounded(image) for image in files.pairs(source, pairs)]
+def spread(source: Source, pairs: int, fps: float | None) -> list[np.ndarray]:
+    """Pairs of frames that follow each other at ``fps``, None for all, evenly over the file: (H, W, 3) uint8 RGB."""
+    return [bounded(image) for image in files.pairs(source, pairs, fps)]

@@ -85,6 +85,16 @@ class Session:
         """The scorer's latency in frames, while there is one."""
         return self._scorer.latency if self._scorer else None
 
+    @property
+    def suppressed(self) -> int:
+        """Alarms that the cool-down swallowed."""
+        return self._alarms.suppressed if self._alarms else 0
+
+    @property
+    def counted(self) -> str:
+        """The alarms in a few words for people."""
+        return f"{self.begun} alarms" + (f", {self.suppressed} more in the cool-down" if self.suppressed else "")
+
     def opened(self, opened: Opened) -> None:
         """The source says what it is."""
         self._fps = min(self.settings.fps or opened.fps, opened.fps)

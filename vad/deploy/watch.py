@@ -65,7 +65,7 @@ class Watched:
             return f"{self.source.name} DOWN ({self.live.problem or 'no frame'})"
         if self.session.learning:
             return f"{self.source.name} learning {self.session.learning.share:.0%}"
-        return f"{self.source.name} {self.fps:.1f} fps, {self.live.dropped} dropped, {self.session.begun} alarms"
+        return f"{self.source.name} {self.fps:.1f} fps, {self.live.dropped} dropped, {self.session.counted}"
 
 
 class Watch:
@@ -169,7 +169,8 @@ class Watch:
 
     def _report(self, camera: Watched, up: bool) -> None:
         live = camera.live
-        health = Health(up, camera.fps, camera.session.frames, live.dropped, live.connections)
+        session = camera.session
+        health = Health(up, camera.fps, session.frames, live.dropped, live.connections, session.suppressed)
         self.sinks.health(camera.source.name, health)
 
     def _went_down(self, camera: Watched) -> None:

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ from tqdm import tqdm
 from vad.data.frames import Clip
 from vad.detectors import streaming
 from vad.detectors.streaming import Judged
+from vad.features import engines
 from vad.perception import detection
 from vad.perception.sight import Perception, Sight
 from vad.pipeline import stage
@@ -155,15 +157,20 @@ def _placed(net: nn.Sequential) -> nn.Sequential:
     return net.to(stage.device(), memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
 
 
+class Encoders(nn.ModuleList):
+    """The views' encoders as one network: what an engine can run."""
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        """(N, VIEWS, S, S), 0 to 1 -> (N, D) codes, the views' one after the other."""
+        return torch.cat([net(crops[:, view : view + 1]).flatten(1) for view, net in enumerate(self)], dim=1)
+
+
 @torch.no_grad()
 def encode(encoders: Sequence[nn.Module], crops: np.ndarray) -> np.ndarray:
-    """(N, VIEWS, S, S) uint8 -> (N, D) float32 codes, the views' one after the other."""
-    codes = []
-    for start in range(0, len(crops), BATCH):
-        batch = _tensor(crops[start : start + BATCH])
-        parts = [net(batch[:, view : view + 1]).flatten(1) for view, net in enumerate(encoders)]
-        codes.append(torch.cat(parts, dim=1).cpu().numpy())
-    return np.concatenate(codes)
+    """(N, VIEWS, S, S) uint8 -> (N, D) float32 codes."""
+    network = Encoders(encoders)
+    batches = (_tensor(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH))
+    return np.concatenate([network(batch).cpu().numpy() for batch in batches])
 
 
 def abnormality(codes: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -222,6 +229,7 @@ class Detector:
             tensors = {k.removeprefix(prefix): torch.from_numpy(a) for k, a in state.items() if k.startswith(prefix)}
             net.load_state_dict(tensors)
             self._encoders.append(_placed(net).eval())
+        self._codes: Callable[[np.ndarray], np.ndarray] = partial(encode, self._encoders)
 
     def score(self, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
         """Score of each frame's most abnormal object, counted from that of the most normal training object.
@@ -239,9 +247,19 @@ class Detector:
         """(N, VIEWS, S, S) uint8, see :func:`views`, -> (N,) float32 scores."""
         if not len(crops):
             return np.zeros(0, np.float32)
-        codes = (encode(self._encoders, crops) - self._state["mean"]) / self._state["deviation"]
+        codes = (self._codes(crops) - self._state["mean"]) / self._state["deviation"]
         scores = abnormality(codes, self._state["weights"], self._state["bias"]) - self._state["least"]
         return np.maximum(scores, 0)
+
+    def export(self, path: Path) -> None:
+        """Write the encoders as an ONNX graph, from crops to their codes."""
+        crops = _tensor(np.zeros((2, VIEWS, self._params.crop, self._params.crop), np.uint8))
+        engines.export(Encoders(self._encoders), {"crops": crops}, ["codes"], ["crops", "codes"], path)
+
+    def run_by(self, engine: str, path: Path) -> None:
+        """Have an engine compute the codes from now on, by the graph that :meth:`export` wrote."""
+        run = engines.load(path, engine)
+        self._codes = lambda crops: run({"crops": crops.astype(np.float32) / 255})["codes"]
 
 
 class Stream:

@@ -237,7 +237,7 @@ class Detector:
         return streaming.OfObjects(perception, self.surprise, pixels)
 
     @property
-    def network(self) -> tuple[Backbone, list[str], int] | None:
+    def looks_through(self) -> tuple[Backbone, list[str], int] | None:
         """The backbone that crops go through, the layer that is looked at, the side of a crop; None without looks."""
         if "appearance" not in self._params.attributes or not self._tails:
             return None

@@ -1,5 +1,7 @@
 """The sinks that the command line names."""
 
+import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,12 +14,19 @@ from vad.pipeline.errors import UserError
 
 
 def chosen(
-    printed: Printed, json_file: Path | None, out: Path | None, scores: bool, sending: dict, metrics: str | None
+    printed: Printed,
+    json_file: Path | None,
+    out: Path | None,
+    scores: bool,
+    sending: dict,
+    metrics: str | None,
+    watched: list[str] | None = None,
 ) -> Sinks:
     """All sinks that the flags name, as one; the libraries of those that they do not name are not loaded.
 
     Args:
         sending: ``hooks``, ``headers``, ``mqtt``, ``discovery``.
+        watched: names of the cameras, where these are watched: their tables go on where they are.
 
     Raises:
         UserError: a flag's value is none.
@@ -28,7 +37,7 @@ def chosen(
     if json_file:
         sinks.append(Lines(json_file, scores=False))
     if out:
-        sinks.append(Tables(out, scores))
+        sinks.append(Tables(out, scores, append=watched is not None))
     if sending["hooks"]:
         from vad.deploy.sinks.webhook import Webhook
 
@@ -36,7 +45,7 @@ def chosen(
     if sending["mqtt"]:
         from vad.deploy.sinks.mqtt import Mqtt
 
-        sinks.append(Mqtt(sending["mqtt"], sending["discovery"], client=f"vad-{os.uname().nodename}-{os.getpid()}"))
+        sinks.append(Mqtt(sending["mqtt"], sending["discovery"], client=_client(watched, sending["mqtt"])))
     if metrics:
         from vad.deploy.sinks.prometheus import Prometheus
 
@@ -45,6 +54,13 @@ def chosen(
             raise UserError(f"--metrics {metrics}: should read PORT or HOST:PORT")
         sinks.append(Prometheus(int(port), host or "127.0.0.1"))
     return Sinks(sinks)
+
+
+def _client(watched: list[str] | None, address: str) -> str:
+    """Who we are to the broker: the same after a restart, so that it ends the connection that was left, last will
+    included; another for other cameras, another machine, and each run over files. 23 letters: all brokers take them."""
+    about = os.getpid() if watched is None else [address.rpartition("@")[2], *sorted(watched)]
+    return f"vad-{hashlib.sha256(json.dumps([os.uname().nodename, about]).encode()).hexdigest()[:19]}"
 
 
 def _headers(texts: list[str]) -> dict[str, str]:

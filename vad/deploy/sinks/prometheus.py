@@ -29,6 +29,9 @@ class Prometheus(Sink):
         )
         self._score = Gauge("vad_calibrated_score", "Calibrated score, 0 to 1", ["camera", "detector"], registry=own)
         self._alarms = Counter("vad_alarms", "Alarms begun", ["camera", "kind"], registry=own)
+        self._suppressed = Counter(
+            "vad_alarms_suppressed", "Alarms that the cool-down swallowed", ["camera"], registry=own
+        )
         self._on = Gauge("vad_alarm_on", "1 while there is an alarm", ["camera", "kind"], registry=own)
         self._before: dict[str, Health] = {}
         try:
@@ -39,7 +42,7 @@ class Prometheus(Sink):
         self.port = self._server.server_port
 
     def camera(self, name: str, detectors: list[str]) -> None:
-        for counter in (self._frames, self._dropped, self._connections):
+        for counter in (self._frames, self._dropped, self._connections, self._suppressed):
             counter.labels(name)
         for kind in ("anomaly", "camera_down"):
             self._alarms.labels(name, kind)
@@ -61,6 +64,7 @@ class Prometheus(Sink):
         before = self._before.get(camera, Health(False, 0, 0, 0, 0))
         self._dropped.labels(camera).inc(health.dropped - before.dropped)
         self._connections.labels(camera).inc(health.connections - before.connections)
+        self._suppressed.labels(camera).inc(health.suppressed - before.suppressed)
         self._up.labels(camera).set(health.up)
         self._fps.labels(camera).set(health.fps)
         self._before[camera] = health

@@ -37,13 +37,15 @@ class Told:
 
 @dataclass(frozen=True)
 class Health:
-    """How a camera does. ``frames``, ``dropped`` and ``connections`` are totals since the start."""
+    """How a camera does. ``frames``, ``dropped``, ``connections`` and ``suppressed``, alarms that the cool-down
+    swallowed, are totals since the start."""
 
     up: bool
     fps: float
     frames: int
     dropped: int
     connections: int
+    suppressed: int = 0
 
 
 class Sink:

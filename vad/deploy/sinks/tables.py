@@ -1,12 +1,14 @@
 """CSV: a row per frame and detector, a row per alarm that has ended."""
 
 import csv
+import os
 import threading
 from pathlib import Path
 from typing import Any, TextIO
 
 from vad.deploy.sinks.sink import Sink, Told
 from vad.deploy.stream import Scored
+from vad.pipeline.errors import UserError
 
 SCORES = ("camera", "frame", "seconds", "detector", "score", "causal", "calibrated")
 ALARMS = (
@@ -16,10 +18,18 @@ ALARMS = (
 
 
 class Tables(Sink):
-    """``scores.csv`` and ``alarms.csv`` in ``folder``; what is there already is replaced."""
+    """``scores.csv`` and ``alarms.csv`` in ``folder``.
 
-    def __init__(self, folder: Path, scores: bool = True) -> None:
+    Args:
+        scores: whether there is the former. append: to what is there already, which is replaced otherwise.
+
+    Raises:
+        UserError: what is there has other columns.
+    """
+
+    def __init__(self, folder: Path, scores: bool = True, append: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._append = append
         self._lock = threading.Lock()
         self._files: list[TextIO] = []
         self._scores: Any = None
@@ -28,10 +38,23 @@ class Tables(Sink):
             self._scores = self._open(folder / "scores.csv", SCORES)
 
     def _open(self, path: Path, columns: tuple[str, ...]):
-        file = path.open("w", newline="", encoding="utf-8")
+        going_on = self._append and path.exists() and path.stat().st_size > 0
+        if going_on:
+            with path.open("rb") as before:
+                first, last = (
+                    before.readline().decode(errors="replace"),
+                    before.seek(-1, os.SEEK_END) and before.read(1),
+                )
+            if first.rstrip("\n") != ",".join(columns):
+                raise UserError(f"{path} has other columns than are written now: move it away")
+        file = path.open("a" if going_on else "w", newline="", encoding="utf-8")
         self._files.append(file)
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
+        if not going_on:
+            writer.writerow(columns)
+        elif last != b"\n":
+            file.write("\n")  # whoever wrote it was killed within a row
+        file.flush()
         return writer
 
     def scored(self, camera: str, scored: Scored, epoch: float | None, latency: float) -> None:

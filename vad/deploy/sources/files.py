@@ -56,10 +56,19 @@ def count(source: Source) -> int | None:
         return round(container.duration / 1e6 * frame_rate(stream)) if container.duration else None
 
 
-def pairs(source: Source, most: int) -> Iterator[np.ndarray]:
+def rate(source: Source, fps: float | None = None) -> float:
+    """Frames per second at which it is looked at, where ``fps`` are wanted; see :func:`read`."""
+    if source.kind == "pictures":
+        return fps or USUAL_FPS
+    with _opened(source.address) as container:
+        own = frame_rate(container.streams.video[0])
+    return min(fps or own, own)
+
+
+def pairs(source: Source, most: int, fps: float | None = None) -> Iterator[np.ndarray]:
     """Up to ``most`` pairs of consecutive frames, evenly over the source: (H, W, 3) uint8 RGB, one after the other.
 
-    Of a video they begin at key frames, so that little is decoded.
+    Of a video they begin at key frames, so that little is decoded; with ``fps`` they are that far apart.
     """
     if source.kind == "pictures":
         paths = pictures_in(Path(source.address))
@@ -70,16 +79,18 @@ def pairs(source: Source, most: int) -> Iterator[np.ndarray]:
     total, pictures = count(source) or 0, Pictures()
     with _opened(source.address) as container:
         stream = container.streams.video[0]
-        every, seen = max(2, total // most), 0
+        own = frame_rate(stream)
+        apart = max(1, round(own / min(fps or own, own)))
+        every, seen = max(apart + 1, total // most), 0
         keys = _key_frames(container, stream)
         if len(keys) >= most:
             for start in keys[:: len(keys) // most][:most]:
                 container.seek(start, stream=stream)
-                yield from map(pictures.of, _first_two(container, stream))
+                yield from map(pictures.of, _two(container, stream, apart))
             return
         container.seek(stream.start_time or 0, stream=stream)
         for number, frame in enumerate(container.decode(stream)):
-            if number % every < 2 and seen < 2 * most:
+            if number % every in (0, apart) and seen < 2 * most:
                 seen += 1
                 yield pictures.of(frame)
 
@@ -89,13 +100,15 @@ def _key_frames(container: av.container.InputContainer, stream: av.VideoStream) 
     return [packet.pts for packet in container.demux(stream) if packet.is_keyframe and packet.pts is not None]
 
 
-def _first_two(container: av.container.InputContainer, stream: av.VideoStream) -> list[av.VideoFrame]:
+def _two(container: av.container.InputContainer, stream: av.VideoStream, apart: int) -> list[av.VideoFrame]:
+    """The next frame and the one ``apart`` after it, or what there is of them."""
     found = []
-    for frame in container.decode(stream):
-        found.append(frame)
-        if len(found) == 2:
+    for number, frame in enumerate(container.decode(stream)):
+        if number in (0, apart):
+            found.append(frame)
+        if number == apart:
             break
-    return found
+    return found if len(found) == 2 else []
 
 
 def _opened(path: str) -> av.container.InputContainer:
