@@ -69,4 +69,4 @@ def test_without_training_objects_it_cannot_be_fitted():
 
 def test_nearest_is_the_mean_distance_to_the_nearest_three():
     reference = np.array([[0.0, 1], [0, 2], [0, 3], [0, 100]])
-    assert objects._nearest(np.array([[0.0, 0]]), reference) == pytest.approx([2.0])
+    assert objects._nearest(np.array([[0.0, 0]]), reference, (reference**2).sum(1)) == pytest.approx([2.0])

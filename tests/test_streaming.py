@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests import moving_squares as squares
@@ -208,6 +209,25 @@ def test_two_streams_on_a_camera_decode_shrink_and_compute_flow_once(
     assert calls["read"] == 40
     assert calls["flow"] == 40
     assert calls["gray"] == 80  # one from BGR to RGB after decoding, one to gray
+
+
+def test_boxes_that_were_begun_on_another_core_are_the_same(
+    walk: Clip, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {}
+    for workers in ("1", "2"):
+        monkeypatch.setenv("VAD_WORKERS", workers)
+        finder, tables = detection.Finder(looked_at(walk), scene, FOUND), []
+        for frame in walk.stored:
+            sight = Sight([View(int(frame), walk.read(frame))])
+            finder.begin(sight)
+            assert len(finder._begun) <= (finder.latency + 1) * (workers == "2")
+            tables.append(finder(sight)[1])
+        tables.append(finder(Sight([], last=True))[1])
+        assert not finder._begun
+        found[workers] = pd.concat(tables, ignore_index=True)
+    assert len(found["1"]) >= 40
+    pd.testing.assert_frame_equal(found["1"], found["2"])
 
 
 def test_memory_of_a_stream_is_bounded(fast_walker: motion.Detector, walk: Clip) -> None:

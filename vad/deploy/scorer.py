@@ -108,12 +108,15 @@ class CameraScorer:
         return self._see(Sight([], last=True))
 
     def _see(self, sight: Sight) -> list[Scored]:
+        if isinstance(self._objects, detection.Finder):
+            self._objects.begin(sight)
         for name, stream in self._streams.items():
             self._judged[name].extend(stream.push(sight))
         if self._objects is not None:
             views, table = self._objects(sight)
+            numbers, boxes = table["frame"].to_numpy(), self._in_pixels(table)
             for view in views:
-                self._boxes[view.frame] = self._in_pixels(table[table["frame"] == view.frame])
+                self._boxes[view.frame] = boxes[numbers == view.frame]
         done = []
         while self._waiting and all(self._judged.values()):
             done.append(self._scored(*self._waiting.popleft()))
@@ -133,4 +136,4 @@ class CameraScorer:
 
     def _in_pixels(self, table: pd.DataFrame) -> np.ndarray:
         scale = np.array(self.camera.size * 2) / np.array(self._size * 2)
-        return table[["x1", "y1", "x2", "y2"]].to_numpy(np.float64) * scale
+        return detection.arrays(table).astype(np.float64) * scale

@@ -133,16 +133,18 @@ def _places(pairs: Pairs) -> dict[str, np.ndarray]:
 def _centre(table: pd.DataFrame, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the objects' centres as fractions of the frame."""
     width, height = size
-    return ((table["y1"] + table["y2"]) / 2 / height).to_numpy(), ((table["x1"] + table["x2"]) / 2 / width).to_numpy()
+    x1, y1, x2, y2 = detection.arrays(table).T
+    return (y1 + y2) / 2 / height, (x1 + x2) / 2 / width
 
 
 def _feet(table: pd.DataFrame, size: tuple[int, int]) -> np.ndarray:
     """(N, 2) x of the centre and y of the feet, in frame heights."""
-    return np.column_stack([(table["x1"] + table["x2"]) / 2, table["y2"]]) / size[1]
+    x1, _, x2, y2 = detection.arrays(table).T
+    return np.column_stack([(x1 + x2) / 2, y2]) / size[1]
 
 
 def _shape(table: pd.DataFrame) -> np.ndarray:
-    return np.log(table[SHAPE].to_numpy(np.float64))
+    return np.log(detection.arrays(table, SHAPE).astype(np.float64))
 
 
 class Measure:
@@ -157,6 +159,7 @@ class Measure:
         self._params = params
         self.backbone = copy(backbone)
         self.backbone.image_size = params.crop
+        self._squares: np.ndarray | None = None
 
     def __call__(self, camera: Camera, table: pd.DataFrame, read: Read) -> dict[str, np.ndarray]:
         """Attribute -> (N,) float64 values of the objects ``table`` that ``camera`` saw; ``read`` gives its frames."""
@@ -178,22 +181,22 @@ class Measure:
         if places is None:
             return np.zeros(len(table))
         typical = ((table["y2"] - table["y1"]) / camera.size[1] / table["height"]).to_numpy()
-        return _nearest(_feet(table, camera.size), places) / typical
+        return _nearest(_feet(table, camera.size), places, (places**2).sum(1)) / typical
 
     def _appearance(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
-        return _nearest(self.embed(table, read), self._state["appearance"])
+        if self._squares is None:
+            self._squares = (self._state["appearance"] ** 2).sum(1)
+        return _nearest(self.embed(table, read), self._state["appearance"], self._squares)
 
     def embed(self, table: pd.DataFrame, read: Read) -> np.ndarray:
         """(N, D) float32 unit vectors: the backbone's pooled features of the objects' crops."""
         crops = np.empty((len(table), self._params.crop, self._params.crop, 3), np.uint8)
-        at = 0
-        for frame, own in table.groupby("frame", sort=False):
-            image = read(frame)
-            for box in own[["x1", "y1", "x2", "y2"]].to_numpy():
-                crops[at] = cv2.resize(
-                    detection.cut_out(image, box, MARGIN), crops.shape[1:3], interpolation=cv2.INTER_AREA
-                )
-                at += 1
+        shown: tuple[int, np.ndarray] | None = None
+        for at, (frame, box) in enumerate(zip(table["frame"].tolist(), detection.arrays(table), strict=True)):
+            if shown is None or shown[0] != frame:
+                shown = frame, read(frame)
+            piece = detection.cut_out(shown[1], box, MARGIN)
+            crops[at] = cv2.resize(piece, crops.shape[1:3], interpolation=cv2.INTER_AREA)
         features = [np.empty((0, 1), np.float32)]
         for start in range(0, len(crops), BATCH):
             batch = self.backbone.preprocess(crops[start : start + BATCH])
@@ -202,10 +205,10 @@ class Measure:
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
-def _nearest(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """(N,) mean distance of each point to its nearest ``NEIGHBOURS`` of ``reference``."""
+def _nearest(points: np.ndarray, reference: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """(N,) mean distance of each point to its nearest ``NEIGHBOURS`` of ``reference``, (M, D) whose ``squares`` sum to
+    (M,)."""
     most = min(NEIGHBOURS, len(reference))
-    squares = (reference**2).sum(1)
     distances = [np.empty(0)]
     for start in range(0, len(points), 1024):
         part = points[start : start + 1024]

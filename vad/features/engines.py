@@ -79,6 +79,8 @@ def _onnxruntime(graph: bytes) -> Runner:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = stage.workers()
     options.log_severity_level = 3
+    # Its threads wait asleep: others have work for the core meanwhile.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))

@@ -11,6 +11,7 @@ detector.
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache, cached_property
 from itertools import pairwise
@@ -23,7 +24,7 @@ import pandas as pd
 import pydantic
 
 from vad.data.frames import Clip
-from vad.perception.feeding import camera_of, parallel, sights
+from vad.perception.feeding import begun, camera_of, parallel, sights
 from vad.perception.flow import AveragedFlow
 from vad.perception.foreground import ObjectSize, blobs, mask
 from vad.perception.scene import Scene
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["frame", "x1", "y1", "x2", "y2", "speed", "vx", "vy", "height", "width", "area"]
+BOX = ("x1", "y1", "x2", "y2")
+COLUMNS = ["frame", *BOX, "speed", "vx", "vy", "height", "width", "area"]
 CUT = 1.6  # a blob more than so many times the typical size is cut
 LEAST_BLOB = 0.08  # of the typical box: smaller blobs are rims of shadows
 LEAST_PIECE = 0.15  # of the typical box: smaller pieces are rims
@@ -81,15 +83,27 @@ class Finder:
             )
         self._flow = AveragedFlow(perception, params.height, params.window * scene.passing)
         self._windows: Windows | None = None
+        self._begun: dict[int, Future[tuple[np.ndarray, np.ndarray]]] = {}
         self.latency, self.past = self._flow.latency, self._flow.past
 
     def __call__(self, sight: Sight) -> tuple[list[View], pd.DataFrame]:
         """The wanted views that are complete now, and their objects: ``COLUMNS``, by frame."""
         return sight.once((self, "objects"), lambda: self._find(sight))
 
+    def begin(self, sight: Sight) -> None:
+        """Look for the boxes of a live camera's frame on another core while its flow is computed on this one."""
+        for view in sight.wanted:
+            view.working(self._params.height)  # which both share
+            if (future := begun(find, view, self._scene, self._params)) is not None:
+                self._begun[view.frame] = future
+
+    def _boxes(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+        future = self._begun.pop(view.frame, None)
+        return find(view, self._scene, self._params) if future is None else future.result()
+
     def _find(self, sight: Sight) -> tuple[list[View], pd.DataFrame]:
         done = self._flow.push(sight)
-        found = parallel(lambda pair: find(pair[0], self._scene, self._params), done)
+        found = parallel(lambda pair: self._boxes(pair[0]), done)
         rows = [np.empty((0, len(COLUMNS)))]
         for (view, flow), (boxes, area) in zip(done, found, strict=True):
             self._windows = self._windows or Windows(flow.shape[:2], self._scene.size)
@@ -98,6 +112,14 @@ class Finder:
         values = np.concatenate(rows)
         values[:, 1:5] *= self._height
         return [view for view, _ in done], _table(values)
+
+
+_MEASURED = pd.Index(COLUMNS[1:])
+
+
+def arrays(table: pd.DataFrame, columns: Sequence[str] = BOX) -> np.ndarray:
+    """(N, len(columns)) of ``table``: choosing several columns at once takes pandas half a millisecond."""
+    return np.column_stack([table[name].to_numpy() for name in columns])
 
 
 class Stored:
@@ -145,8 +167,9 @@ def give(perception: Perception, source: Finder | Stored) -> None:
 
 def _table(values: np.ndarray) -> pd.DataFrame:
     """(N, 11) -> ``COLUMNS``, typed while it is made: pandas takes milliseconds to do so afterwards."""
-    columns = dict(zip(COLUMNS[1:], values[:, 1:].astype(np.float32).T, strict=True))
-    return pd.DataFrame({"frame": values[:, 0].astype(np.int64), **columns})
+    table = pd.DataFrame(values[:, 1:].astype(np.float32), columns=_MEASURED)
+    table.insert(0, "frame", values[:, 0].astype(np.int64))
+    return table
 
 
 def find(view: View, scene: Scene, params: Params) -> tuple[np.ndarray, np.ndarray]:
@@ -289,7 +312,7 @@ def frame_scores(
     maps = np.zeros((len(frames), height, width), np.float16)
     at = np.searchsorted(numbers, table["frame"])
     np.maximum.at(frames, at, scores.astype(np.float32))
-    cells = table[["x1", "y1", "x2", "y2"]].to_numpy() / np.array(size * 2) * [width, height, width, height]
+    cells = arrays(table) / np.array(size * 2) * [width, height, width, height]
     first, last = np.floor(cells[:, :2]).astype(int), np.ceil(cells[:, 2:]).astype(int)
     for frame, (left, top), (right, bottom), score in zip(at, first, last, scores, strict=True):
         part = maps[frame, max(top, 0) : bottom, max(left, 0) : right]

@@ -2,9 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,11 @@ def parallel(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     if len(items) < 2:
         return [work(item) for item in items]
     return list(_pool(stage.workers()).map(work, items))
+
+
+def begun(work: Callable[..., R], *arguments: Any) -> "Future[R] | None":
+    """``work`` begun on another core, to be waited for later; None where there is no other core for it."""
+    return _pool(stage.workers()).submit(work, *arguments) if stage.workers() > 1 else None
 
 
 def camera_of(clip: Clip) -> Camera:
