@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.numbered import make, numbers
 from tests.test_layouts import gt, touch
-from vad.data import annotations, matlab, track_files
+from vad.data import annotations, feature_sets, matlab, track_files
 from vad.data.layouts import find_clips
 from vad.data.pictures import frame_files, read_mask, read_picture
 from vad.data.tables import Names
@@ -112,6 +112,35 @@ def test_tracks(tmp_path: Path, rows: list[list[str]], between: str, header: str
     path = written(tmp_path / "a.txt", header + "\n".join(between.join(row) for row in rows))
     found = judged(lambda: track_files.read(path))
     assert found is None or (np.isfinite(found.to_numpy(float)).all() and (found["frame"] >= 0).all())
+
+
+LISTS = ["weak_labels.csv", "SH_Train_new.txt", "SH_Test_NEW.txt", "Anomaly_Train.txt", "annotations.txt",
+         "Temporal_Anomaly_Annotation.txt", "abnormal_training_video_names.txt", "abnormal_test_video_names.txt",
+         "normal_test_video_names.txt", "b_annotations/b_tracks.txt", feature_sets.FRAMES]  # fmt: skip
+texts = st.one_of(
+    table("clip,label"),
+    table("clip,frames"),
+    st.lists(st.lists(st.one_of(names_like, numbers_like), max_size=6).map(" ".join), max_size=4).map("\n".join),
+    st.lists(st.lists(st.one_of(names_like, numbers_like), max_size=4).map(",".join), max_size=4).map("\n".join),
+)
+
+
+@fuzz
+@given(files=st.dictionaries(st.sampled_from(LISTS), texts, min_size=1, max_size=4))
+def test_lists_of_weak_labels(tmp_path_factory: pytest.TempPathFactory, files: dict[str, str]) -> None:
+    root = tmp_path_factory.mktemp("weak")
+    (root / "features").mkdir()
+    for name in ("b", "NA"):
+        np.save(root / "features" / f"{name}.npy", np.zeros((4, 3), np.float32))
+    (root / "b_annotations").mkdir()
+    for name, text in files.items():
+        written(root / name, text)
+    found = judged(lambda: feature_sets.load(root, root / "features"))
+    if found is not None:
+        assert set(found.labels.tolist()) <= {0, 1}
+        for video, truth in found.test:
+            labels = judged(lambda video=video, truth=truth: found.frame_labels(video, truth))
+            assert labels is None or set(labels.tolist()) <= {0, 1}
 
 
 # --- arrays and pictures, damaged -----------------------------------------------------------------------------------

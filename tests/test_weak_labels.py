@@ -78,6 +78,39 @@ def test_a_wrong_weak_labels_csv_is_one_line(tmp_path, text, message):
         weak_labels.read_csv(write(tmp_path / "weak_labels.csv", text))
 
 
+@pytest.mark.parametrize("numbers", ["20 10 -1 -1", "1_0 20 -1 -1", "-1 20 -1 -1", "1.5 20 -1 -1", "\u0661 20 -1 -1"])
+def test_stretches_that_are_none_are_one_line(tmp_path, numbers):
+    """One that ran backwards was left out without a word, so that its video counted as normal."""
+    write(tmp_path / "Anomaly_Train.txt", "Abuse/a.mp4\n")
+    write(tmp_path / "Temporal_Anomaly_Annotation.txt", f"b.mp4 Abuse {numbers}\n")
+    with pytest.raises(UserError, match=r"Annotation.txt, line 1: frame.*(are no stretch|must be whole)"):
+        weak_labels.read(tmp_path)
+
+
+@pytest.mark.parametrize("row", ["1,a,b", "1", "1,5,2"])
+def test_tracks_of_ubnormal_that_are_none_are_one_line(tmp_path, row):
+    write(tmp_path / "abnormal_training_video_names.txt", "a\n")
+    write(tmp_path / "abnormal_test_video_names.txt", "b\n")
+    write(tmp_path / "x/b_annotations/b_tracks.txt", row)
+    with pytest.raises(UserError, match=r"b_tracks.txt, line 1"):
+        weak_labels.read(tmp_path)
+
+
+def test_two_names_of_one_video_with_two_labels(tmp_path):
+    write(tmp_path / "weak_labels.csv", "clip,label\na.mp4,1\na_i3d,0\n")
+    with pytest.raises(UserError, match="a has two labels"):
+        weak_labels.read(tmp_path)
+
+
+@pytest.mark.parametrize("frames", ["1_0", "many", "-3", "1.5", ""])
+def test_lengths_that_are_no_numbers_are_one_line(tmp_path, frames):
+    np.save(tmp_path / "a.npy", np.zeros((4, 3), np.float32))
+    write(tmp_path / "weak_labels.csv", "clip,label\na,1\n")
+    write(tmp_path / feature_sets.FRAMES, f"clip,frames\na,{frames}\n")
+    with pytest.raises(UserError, match=rf"{feature_sets.FRAMES}, line 2: frames of a must be their number"):
+        feature_sets.load(tmp_path)
+
+
 def test_no_list_names_the_way_out(tmp_path):
     with pytest.raises(UserError, match="header clip,label"):
         weak_labels.read(tmp_path)

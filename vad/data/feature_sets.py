@@ -1,14 +1,15 @@
 """A weakly labelled data set of precomputed features: which videos to learn from, which to score, and their truth."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from vad.data import weak_labels
 from vad.data.annotations import load_npy
 from vad.data.feature_files import FeatureFile, find, plain
+from vad.data.tables import read_csv, shown
 from vad.data.weak_labels import Truth
 from vad.pipeline.errors import UserError
 
@@ -58,8 +59,10 @@ def load(root: Path, features: Path | None = None) -> FeatureSet:
         raise UserError(f"{features or root}: none of its {len(found)} videos is a training video of {root}")
     lengths = {}
     if (root / FRAMES).exists():
-        table = pd.read_csv(root / FRAMES, dtype={"clip": str, "frames": int})
-        lengths = {plain(clip): int(frames) for clip, frames in zip(table["clip"], table["frames"], strict=True)}
+        for where, (clip, frames) in read_csv(root / FRAMES, ["clip", "frames"]):
+            if not re.fullmatch("[1-9][0-9]{0,8}", frames):
+                raise UserError(f"{where}: frames of {shown(clip)} must be their number, found '{shown(frames)}'")
+            lengths[plain(clip)] = int(frames)
     test = [(found[name], truth) for name, truth in lists.test.items() if name in found]
     labels = np.array([lists.train[name] for name in train])
     return FeatureSet(lists.benchmark, [found[name] for name in train], labels, test, lengths)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vad.data.annotations import load_npy
+from vad.data.annotations import frame_labels, load_npy
 from vad.data.feature_files import plain
 from vad.data.tables import read_csv as read_table
 from vad.data.tables import shown
@@ -41,7 +41,7 @@ class Truth:
     def frames(self, count: int) -> np.ndarray:
         """(count,) uint8, 1 where abnormal; an interval's part past the video's end is left out."""
         if self.labels is not None:
-            known = (load_npy(self.labels) > 0).astype(np.uint8).ravel()
+            known = frame_labels(self.labels, load_npy(self.labels).size, self.labels.stem).astype(np.uint8)
             return np.pad(known[:count], (0, max(0, count - len(known))))
         found = np.zeros(count, np.uint8)
         for first, last in self.intervals:
@@ -115,17 +115,20 @@ def rows(file: Path) -> list[tuple[str, str, int]]:
 
 
 def _csv(root: Path, names: list[str]) -> Lists:
-    return Lists("folder", {plain(clip): label for clip, label in read_csv(root / CSV).items()})
+    return Lists("folder", _one_each(root / CSV, read_csv(root / CSV).items()))
 
 
 def _ucf_crime(root: Path, names: list[str]) -> Lists:
-    train = {plain(line): int("normal" not in line.lower()) for line in _lines(root / "Anomaly_Train.txt")}
+    listed = ((line, int("normal" not in line.lower())) for line in _lines(root / "Anomaly_Train.txt"))
+    train = _one_each(root / "Anomaly_Train.txt", listed)
     test = {}
     for file in sorted(root.glob("Temporal_Anomaly_Annotation*.txt")):
         for number, line in enumerate(_lines(file), 1):
             parts = line.split()
             if len(parts) < 6:
-                raise UserError(f"{file}, line {number}: expected video, class and two intervals, found '{line}'")
+                raise UserError(
+                    f"{file}, line {number}: expected video, class and two intervals, found '{shown(line)}'"
+                )
             spans = _spans(file, number, parts[2:6])
             test[plain(parts[0])] = Truth(spans, kind=None if parts[1] == "Normal" else parts[1])
     return Lists("ucf_crime", train, test)
@@ -136,7 +139,9 @@ def _xd_violence(root: Path, names: list[str]) -> Lists:
     for number, line in enumerate(_lines(root / "annotations.txt"), 1):
         video, *numbers = line.split()
         if len(numbers) % 2:
-            raise UserError(f"{root / 'annotations.txt'}, line {number}: the intervals of {video} do not come in pairs")
+            raise UserError(
+                f"{root / 'annotations.txt'}, line {number}: the intervals of {shown(video)} do not come in pairs"
+            )
         test[plain(video)] = Truth(_spans(root / "annotations.txt", number, numbers), kind=_xd_class(plain(video)))
     train = {}
     for name in map(plain, names):
@@ -156,7 +161,8 @@ def _xd_class(name: str) -> str | None:
 
 
 def _shanghaitech(root: Path, names: list[str]) -> Lists:
-    train = {clip: int(label) for clip, label, *_ in _rows(root / "SH_Train_new.txt", 2)}
+    listed = ((clip, int(label)) for clip, label, *_ in _rows(root / "SH_Train_new.txt", 2))
+    train = _one_each(root / "SH_Train_new.txt", listed)
     masks = [folder for folder in (root, root.parent) for folder in [folder / "testing/test_frame_mask"]]
     test = {}
     for clip, label, *length in _rows(root / "SH_Test_NEW.txt", 2):
@@ -188,29 +194,44 @@ def _ubnormal_truth(root: Path, name: str, label: int) -> Truth:
     files = sorted(root.rglob(f"{name}_annotations/*tracks*.txt"))
     if not files:
         raise UserError(f"{root}: abnormal test video {name} has no annotations: {name}_annotations/*_tracks.txt")
-    spans = [
-        (int(float(first)), int(float(last)))
-        for file in files
-        for _, first, last, *_ in (line.replace(",", " ").split() for line in _lines(file))
-    ]
+    spans: list[tuple[int, int]] = []
+    for file in files:
+        for number, line in enumerate(_lines(file), 1):
+            parts = line.replace(",", " ").split()
+            if len(parts) < 3:
+                raise UserError(f"{file}, line {number}: expected id,first,last, found '{shown(line)}'")
+            spans += _spans(file, number, [re.sub(r"\.0*$", "", part) for part in parts[1:3]])
     return Truth(tuple(spans))
 
 
 def _spans(file: Path, line: int, numbers: list[str]) -> tuple[tuple[int, int], ...]:
-    try:
-        values = [int(value) for value in numbers]
-    except ValueError:
-        raise UserError(
-            f"{file}, line {line}: frame numbers must be whole numbers, found {' '.join(numbers)}"
-        ) from None
-    return tuple((a, b) for a, b in zip(values[::2], values[1::2], strict=True) if 0 <= a <= b)
+    """Stretches of frames; -1 -1 stands for none."""
+    if not all(re.fullmatch(r"-1|[0-9]{1,9}", number) for number in numbers):
+        found = shown(" ".join(numbers))
+        raise UserError(f"{file}, line {line}: frame numbers must be whole numbers, found {found}")
+    values = [int(number) for number in numbers]
+    spans = [(a, b) for a, b in zip(values[::2], values[1::2], strict=True) if (a, b) != (-1, -1)]
+    if wrong := [span for span in spans if not 0 <= span[0] <= span[1]]:
+        raise UserError(f"{file}, line {line}: frames {wrong[0][0]} to {wrong[0][1]} are no stretch")
+    return tuple(spans)
+
+
+def _one_each(file: Path, rows: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Plain name -> label; two names of one video may not differ in it."""
+    labels: dict[str, int] = {}
+    for name, label in rows:
+        if labels.setdefault(plain(name), label) != label:
+            raise UserError(f"{file}: {shown(plain(name))} has two labels")
+    return labels
 
 
 def _rows(file: Path, least: int) -> list[list[str]]:
     rows = [[part.strip() for part in line.split(",")] for line in _lines(file)]
     for number, row in enumerate(rows, 1):
         if len(row) < least or row[1] not in ("0", "1"):
-            raise UserError(f"{file}, line {number}: expected clip,label with a label of 0 or 1, found {','.join(row)}")
+            raise UserError(
+                f"{file}, line {number}: expected clip,label with a label of 0 or 1, found {shown(','.join(row))}"
+            )
     return rows
 
 
