@@ -1,10 +1,11 @@
 # make demo   everything from nothing: environment, data, detectors, metrics, report/report.pdf
 #             make demo ONLY="padim motion": with these detectors alone, as an experiment
 # make test   the tests        make lint   ruff        make benchmark   frames per second and memory
+# make scale  how time and memory grow with the data, by stage
 # make app    the results in a browser: http://localhost:8501
 # make verify every output against its checksum     make mend   deletes what is damaged
 # make faults a small run whose stages are killed and whose files are damaged
-.PHONY: demo test lint docs lock package benchmark app verify mend faults setup tex clean
+.PHONY: demo test lint docs lock package benchmark scale app verify mend faults setup tex clean
 PYTHON ?= python3
 BIN := .venv/bin
 # The stages run as 'python -m stages.<name>': the environment's python must come first.
@@ -37,6 +38,9 @@ docs: setup
 
 benchmark: setup
 	$(BIN)/python -m stages.benchmark
+
+scale: setup
+	$(BIN)/python -m stages.benchmark_scale --json docs/results/scale.json
 
 app: setup
 	$(BIN)/python -m app

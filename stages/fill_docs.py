@@ -4,22 +4,25 @@
 ``docs/results/ped2.json``. A table stands between ``<!-- results: ped2 roc_auc f1 -->`` and ``<!-- end -->``: the name
 of a file of results, then the columns. What its rows are is said by ``rows`` under its key ``run``, else they are
 detectors. The graph of the rooms stands between ``<!-- rooms -->`` and ``<!-- end -->``, that of the stages between
-``<!-- stages -->`` and ``<!-- end -->``.
+``<!-- stages -->`` and ``<!-- end -->``, what ``make scale`` measured between ``<!-- scale -->`` and ``<!-- end -->``.
 """
 
 import argparse
 import ast
+import dataclasses
 import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from vad.benchmark import scale
 from vad.pipeline import artifacts, params, stage
 from vad.pipeline.errors import UserError
 
 RESULTS = Path("docs/results")
 ROOMS = re.compile(r"(<!-- rooms -->\n).*?(<!-- end -->)", re.DOTALL)
 STAGES = re.compile(r"(<!-- stages -->\n).*?(<!-- end -->)", re.DOTALL)
+GROWTH = re.compile(r"(<!-- scale -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLE = re.compile(r"(<!-- results: (\S+) ([^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 INTERVAL = ("roc_auc", "roc_auc_macro", "average_precision", "paper", "clean", "leak")
 
@@ -96,9 +99,19 @@ def _graph(arrows: Iterable[tuple[str, str]]) -> str:
     return "\n".join(["```mermaid", "graph TD", *lines, "```"]) + "\n"
 
 
+def growth() -> str:
+    """What ``make scale`` measured, as a table; says so where nobody has run it."""
+    if not (RESULTS / "scale.json").exists():
+        return "`make scale` has not been run for this page.\n"
+    rows = json.loads((RESULTS / "scale.json").read_text())["rows"].values()
+    names = [entry.name for entry in dataclasses.fields(scale.Growth)]
+    return scale.table([scale.Growth(**{name: row[name] for name in names}) for row in rows]) + "\n"
+
+
 def fill(text: str) -> str:
     """A page's text with every marked table and graph made anew."""
     text = TABLE.sub(lambda match: match[1] + table(match[2], match[3].split()) + match[4], text)
+    text = GROWTH.sub(lambda match: match[1] + growth() + match[2], text)
     text = STAGES.sub(lambda match: match[1] + dag() + match[2], text)
     return ROOMS.sub(lambda match: match[1] + rooms() + match[2], text)
 

@@ -110,6 +110,8 @@ def test_the_bootstrap_is_the_same_however_it_is_cut(monkeypatch):
     frames = Frames((rng.normal(size=100) + labels).round(1), labels, clips)
     weights = resamples(5, 30, 0)
     whole = frames.roc_auc(weights)
+    monkeypatch.setattr(measures, "FEW", 0)
+    np.testing.assert_array_equal(frames.roc_auc(weights), whole)
     monkeypatch.setattr(measures, "CELLS", 130)
     np.testing.assert_array_equal(frames.roc_auc(weights), whole)
     times = weights[7].astype(int)[clips]

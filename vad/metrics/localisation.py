@@ -13,8 +13,7 @@ track.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -27,7 +26,7 @@ from vad.pipeline import artifacts
 # Every float16 by its bits: tables over it replace sorting and searching.
 HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
 TOGETHER = 10  # thresholds that are looked at while a clip's maps are in memory
-CACHED = 32  # clips whose truth is kept for the next detector
+CACHED = 32  # clips whose truth is kept for the next detector, and whose maps for the next look at them
 
 
 @dataclass(frozen=True)
@@ -234,7 +233,7 @@ class GridMasks:
     def __init__(self, store: FrameStore, short_side: int) -> None:
         self.size: tuple[int, int] | None = None
         self.clips: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
-        self.truth = lru_cache(CACHED)(self._truth)
+        self._truths: dict[tuple[str, bytes], Truth] = {}
         if not any((store.folder / "masks").glob("*.npz")):
             return
         test = store.index[store.index["split"] == "test"].sort_values(["clip", "frame"])
@@ -251,8 +250,17 @@ class GridMasks:
         paths = [folder / f"{clip}.npz" for clip in self.clips] if self.size is not None else []
         return Folder(self, [path for path in paths if path.exists()])
 
-    def _truth(self, clip: str, wanted: bytes) -> Truth:
-        """The truth of the frames ``wanted`` (their int64 numbers), kept for the next detectors that have the same."""
+    def truth(self, clip: str, wanted: np.ndarray) -> Truth:
+        """The truth of the frames ``wanted``, of the first clips kept for the next detectors that have the same."""
+        key = (clip, wanted.tobytes())
+        if key in self._truths:
+            return self._truths[key]
+        truth = self._find(clip, wanted)
+        if len(self._truths) < CACHED:
+            self._truths[key] = truth
+        return truth
+
+    def _find(self, clip: str, wanted: np.ndarray) -> Truth:
         frames, packed = self.clips[clip]
         assert self.size is not None
         if packed is None:
@@ -260,25 +268,36 @@ class GridMasks:
         else:
             count = len(frames) * self.size[0] * self.size[1]
             masks = np.unpackbits(packed, count=count).reshape(-1, *self.size).astype(bool)
-        return Truth.of(masks[np.searchsorted(frames, np.frombuffer(wanted, np.int64))])
+        return Truth.of(masks[np.searchsorted(frames, wanted)])
 
 
 @dataclass(frozen=True)
 class Folder(Collection[Located]):
-    """One detector's maps in files, each read when its turn comes."""
+    """One detector's maps in files, each read when its turn comes; the first are kept for the next turn."""
 
     masks: GridMasks
     paths: list[Path]
+    kept: dict[Path, Located] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[Located]:
         for path in self.paths:
-            saved = artifacts.load_arrays(path)
-            assert self.masks.size is not None
-            truth = self.masks.truth(path.stem, saved["frames"].astype(np.int64).tobytes())
-            yield Located(resize_maps(saved["maps"], self.masks.size), truth)
+            if path in self.kept:
+                yield self.kept[path]
+                continue
+            if len(self.kept) < CACHED:
+                self.kept[path] = self._read(path)
+                yield self.kept[path]
+            else:
+                yield self._read(path)
+
+    def _read(self, path: Path) -> Located:
+        saved = artifacts.load_arrays(path)
+        assert self.masks.size is not None
+        truth = self.masks.truth(path.stem, saved["frames"].astype(np.int64))
+        return Located(resize_maps(saved["maps"], self.masks.size), truth)
 
     def __contains__(self, clip: object) -> bool:
         return any(clip is own for own in self)

@@ -17,6 +17,7 @@ import pydantic
 from vad.pipeline.params import Section
 
 MAX_LEVELS = 4000  # distinct scores kept apart in the bootstrap of average precision; more are grouped evenly
+FEW = 32  # clips up to which all their pairs are counted at once
 CELLS = 1_000_000  # weights of frames held at once in the bootstrap
 
 
@@ -60,8 +61,17 @@ class Frames:
         """
         weights = self._once(weights)
         normal, abnormal = self.class_sizes
+        if len(normal) <= FEW:
+            pairs = np.einsum("ri,ij,rj->r", weights, self._matrix, weights, optimize=True)
+            return _ratio(pairs, (weights @ normal) * (weights @ abnormal))
         pairs = np.concatenate([self._pairs(part) for part in np.array_split(weights, self._parts(len(weights)))])
         return _ratio(pairs, (weights @ normal) * (weights @ abnormal))
+
+    @cached_property
+    def _matrix(self) -> np.ndarray:
+        """(C, C) pairs of an abnormal frame of clip i above a normal frame of clip j, ties half; for few clips."""
+        normal, abnormal = self._count(self.clips, exact=True)
+        return abnormal.T @ (np.cumsum(normal, axis=0) - 0.5 * normal)
 
     def _pairs(self, weights: np.ndarray) -> np.ndarray:
         """(R,) pairs of an abnormal frame above a normal one, ties half, frames weighted as their clips."""
@@ -109,15 +119,16 @@ class Frames:
         precision = np.cumsum(hits, axis=1) / np.maximum(alarms, 1)
         return _ratio((hits * precision).sum(axis=1), hits.sum(axis=1))
 
-    def _count(self, clips: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _count(self, clips: np.ndarray | None, exact: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """(L, C) numbers of normal and of abnormal frames per distinct score (ascending) and clip.
 
-        Without ``clips`` all frames count as of one; with them at most ``MAX_LEVELS`` scores are told apart.
+        Without ``clips`` all frames count as of one; with them at most ``MAX_LEVELS`` scores are told apart,
+        unless ``exact``.
         """
         values, level = np.unique(self.scores, return_inverse=True)
         levels, count, cell = len(values), 1, level
         if clips is not None:
-            if levels > MAX_LEVELS:
+            if levels > MAX_LEVELS and not exact:
                 level, levels = level * MAX_LEVELS // levels, MAX_LEVELS
             count = int(self.clips.max()) + 1
             cell = level * count + clips
