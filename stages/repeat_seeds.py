@@ -36,9 +36,11 @@ def main() -> None:
         if reason := plan.why_not():
             log.info("%s does not run: %s", name, reason)
             continue
-        ranked = {seed: rank(name, replace(plan, seed=seed)) for seed in options.seeds}
+        ranked = {}
+        for seed in options.seeds:
+            ranked[seed] = rank(name, replace(plan, seed=seed))
+            log.info("%s: seed %d: ROC-AUC %.3f", name, seed, ranked[seed]["roc_auc"])
         result[name] = spread(ranked)
-        log.info("%s: %s", name, ", ".join(f"seed {seed} {own['roc_auc']:.3f}" for seed, own in ranked.items()))
         if options.json:
             about = {"data": Path(params.read_file()["data"]["root"]).name, "protocol": params.common().protocol}
             artifacts.save_json(options.json, {**result, "run": {**about, "seeds": options.seeds}})
