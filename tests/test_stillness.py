@@ -11,6 +11,7 @@ from vad.perception.camera import Camera
 from vad.perception.foreground import Background, ObjectSize
 from vad.perception.resting import COLUMNS, Resting
 from vad.perception.sight import Perception, Sight, View
+from vad.pipeline.errors import UserError
 
 PARAMS = stillness.Params(height=120, place=1.0, shape=0.35, max_fit_frames=1000, max_things=1000)
 SIDE, SECONDS = 12, COLUMNS.index("seconds")
@@ -47,6 +48,25 @@ def test_a_thing_where_none_rests_scores_one_at_its_usual_place_does_not(fitted)
     row, column = np.unravel_index(odd_maps[40].argmax(), odd_maps.shape[1:])
     assert 95 <= row * 4 <= 95 + SIDE
     assert 110 - 4 <= column * 4 <= 110 + SIDE
+
+
+def test_a_camera_of_another_size_is_brought_to_its_scenes(fitted):
+    folder, detector = fitted
+    clip = with_things(folder, "wide", [(20, 110, 95)], "test")
+    scores, maps = detector.score(clip)
+    width, height = clip.size
+    for size in ((width + 8, height), (2 * width, 2 * height)):
+        stream = detector.stream(Perception(Camera("c", "01", squares.FPS, size)))
+        for frame in clip.frames:
+            (one,) = stream.push(Sight([View(int(frame), cv2.resize(clip.read(frame), size))]))
+        assert one.score == pytest.approx(scores[-1], rel=0.15)
+        assert one.map.shape[1] / one.map.shape[0] == pytest.approx(size[0] / size[1], rel=0.05)
+        row, column = np.unravel_index(one.map.argmax(), one.map.shape)
+        before = np.unravel_index(maps[-1].argmax(), maps[-1].shape)
+        assert row / one.map.shape[0] == pytest.approx(before[0] / maps.shape[1], abs=0.05)
+        assert column / one.map.shape[1] == pytest.approx(before[1] / maps.shape[2], abs=0.05)
+    with pytest.raises(UserError, match=r"c: a picture of 120x120 is not shaped like those from which scene '01'"):
+        detector.stream(Perception(Camera("c", "01", squares.FPS, (120, 120))))
 
 
 def test_streamed_frame_by_frame_scores_the_same_without_latency(fitted):

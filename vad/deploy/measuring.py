@@ -35,6 +35,8 @@ def figures(bundle: FittedBundle, clip: Clip, most: int) -> list[Figure]:
     taken = {names: durations(partial(opened, bundle, camera, names), images) for names in sets}
     rows = [row for names, (wall, cpu) in taken.items() for row in _throughput(names, wall, cpu, names == every)]
     rows += _latencies(taken[every][0], opened(bundle, camera, every))
+    for name in every if len(every) > 1 else ():
+        rows += _alone(name, opened(bundle, camera, [name]), images)
     return [*rows, *_engines(bundle), *_one_pass(bundle, camera, images)]
 
 
@@ -43,13 +45,13 @@ def opened(bundle: FittedBundle, camera: Camera, names: Sequence[str]) -> Camera
     return bundle.open(camera, detectors=names)
 
 
-def durations(make: Callable[[], CameraScorer], images: Sequence[np.ndarray]) -> np.ndarray:
-    """(2, ROUNDS, F) seconds, by the wall and of CPU time, from a frame's being pushed until the scorer is free again.
+def durations(make: Callable[[], CameraScorer], images: Sequence[np.ndarray], rounds: int = ROUNDS) -> np.ndarray:
+    """(2, rounds, F) seconds, by the wall and of CPU time, from a frame's being pushed until the scorer is free again.
 
     CPU time, of all threads, says what a frame costs where others keep the machine busy.
     """
-    taken = np.empty((2, ROUNDS, max(1, len(images) - WARM)))
-    for turn in range(ROUNDS):
+    taken = np.empty((2, rounds, max(1, len(images) - WARM)))
+    for turn in range(rounds):
         scorer = make()
         for at, image in enumerate(images):
             started = np.array([time.perf_counter(), time.process_time()])
@@ -72,6 +74,13 @@ def _latencies(taken: np.ndarray, scorer: CameraScorer) -> list[Figure]:
     best = taken[taken.mean(axis=1).argmin()] * 1000
     remark = f"computing; a score waits for {scorer.latency} more frames, {scorer.latency / FPS:.2f} s"
     return [Figure(f"a frame, p{q}", float(np.percentile(best, q)), "ms", remark=remark) for q in (50, 99)]
+
+
+def _alone(name: str, scorer: CameraScorer, images: Sequence[np.ndarray]) -> list[Figure]:
+    """What one detector costs a frame by itself."""
+    taken = durations(lambda: scorer, images, rounds=1)[1, 0] * 1000
+    remark = f"of CPU time, alone; a score waits for {scorer.latency} more frames, {scorer.latency / FPS:.2f} s"
+    return [Figure(f"{name}, p{q}", float(np.percentile(taken, q)), "ms", remark=remark) for q in (50, 99)]
 
 
 def _engines(bundle: FittedBundle) -> list[Figure]:

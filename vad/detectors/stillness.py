@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import cv2
 import numpy as np
 import pydantic
 from tqdm import tqdm
@@ -19,7 +20,7 @@ from tqdm import tqdm
 from vad.data.frames import Clip
 from vad.detectors import streaming
 from vad.detectors.streaming import Judged
-from vad.perception import foreground
+from vad.perception import detection, foreground
 from vad.perception.camera import Camera
 from vad.perception.foreground import Background, ObjectSize
 from vad.perception.resting import COLUMNS, Resting
@@ -95,6 +96,7 @@ class Detector:
         image, noise, coloured, line = (
             self._state[f"{name}/{camera.scene}"] for name in ("background", "noise", "coloured", "size")
         )
+        detection.check_shape(camera, *image.shape[:2])
         return Resting(Background(image, noise, bool(coloured)), ObjectSize(line), camera.fps)
 
     def rarity(self, scene: str, found: np.ndarray) -> np.ndarray:
@@ -133,10 +135,13 @@ class Stream:
         heat = np.zeros((rows, columns), np.float16)
         if self._resting is None:
             return Judged(view.frame, np.float32(0), heat)
+        if image.shape[1::-1] != self._resting.shape:  # the scene was learnt from frames of another size
+            image = cv2.resize(image, self._resting.shape, interpolation=cv2.INTER_AREA)
         found = self._resting.push(image.astype(np.float32))
         rarities = self._detector.rarity(self._scene, found)
+        wide = columns * self._resting.shape[1] / self._resting.shape[0]  # cells of a frame's height, from side to side
         for i in np.argsort(rarities, kind="stable"):  # the rarest last, over the others
-            x1, y1, x2, y2 = found[i, :4] * rows
+            x1, y1, x2, y2 = found[i, :4] * [wide, rows, wide, rows]
             heat[int(y1) : int(np.ceil(y2)), int(x1) : int(np.ceil(x2))] = rarities[i]
         return Judged(view.frame, np.float32(rarities.max(initial=0)), heat)
 

@@ -24,6 +24,7 @@ import pandas as pd
 import pydantic
 
 from vad.data.frames import Clip
+from vad.perception.camera import Camera
 from vad.perception.feeding import begun, camera_of, parallel, sights
 from vad.perception.flow import AveragedFlow
 from vad.perception.foreground import ObjectSize, blobs, mask
@@ -74,13 +75,8 @@ class Finder:
 
     def __init__(self, perception: Perception, scene: Scene, params: Params) -> None:
         self._scene, self._params = scene, params
-        width, self._height = perception.camera.size
-        rows, columns = scene.background.image.shape[:2]
-        if abs(width / self._height / (columns / rows) - 1) > SAME_SHAPE:
-            raise UserError(
-                f"{perception.camera.name}: a picture of {width}x{self._height} is not shaped like those from which "
-                f"scene '{perception.camera.scene}' was learnt ({columns}x{rows}): name another scene"
-            )
+        self._height = perception.camera.size[1]
+        check_shape(perception.camera, *scene.background.image.shape[:2])
         self._flow = AveragedFlow(perception, params.height, params.window * scene.passing)
         self._windows: Windows | None = None
         self._begun: dict[int, Future[tuple[np.ndarray, np.ndarray]]] = {}
@@ -112,6 +108,20 @@ class Finder:
         values = np.concatenate(rows)
         values[:, 1:5] *= self._height
         return [view for view, _ in done], _table(values)
+
+
+def check_shape(camera: Camera, rows: int, columns: int) -> None:
+    """Refuse a camera whose pictures are not shaped as those, ``rows`` by ``columns``, from which its scene was learnt.
+
+    Raises:
+        UserError: they are not.
+    """
+    width, height = camera.size
+    if abs(width / height / (columns / rows) - 1) > SAME_SHAPE:
+        raise UserError(
+            f"{camera.name}: a picture of {width}x{height} is not shaped like those from which "
+            f"scene '{camera.scene}' was learnt ({columns}x{rows}): name another scene"
+        )
 
 
 _MEASURED = pd.Index(COLUMNS[1:])

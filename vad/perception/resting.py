@@ -39,6 +39,12 @@ class Resting:
         self._came = np.zeros(background.noise.shape, bool)  # whether what it shows came after the first moment
         self._frames = 0
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(width, height) in pixels of the frames that are pushed."""
+        rows, columns = self._background.noise.shape
+        return columns, rows
+
     def push(self, image: np.ndarray) -> np.ndarray:
         """The next frame, (h, w, 3) float32 RGB of the background's size, -> (N, 8) what rests in it.
 
