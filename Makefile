@@ -74,7 +74,7 @@ tex:
 	else echo "no TeX engine: the report stays a .tex file; install latexmk and TeX Live, or tectonic, for the PDF"; fi
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache data/.cache
+	rm -rf .venv .pytest_cache .ruff_cache data/.cache data/.remote
 
 # The exact versions of everything, from what pyproject.toml asks for; what is pinned already stays unless it must move.
 # torch pins the CUDA packages that its own build needs, so that a CPU build of torch brings none.

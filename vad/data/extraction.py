@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vad.data import annotations, layouts, quality, room, track_files, weak_clips, weak_runs
+from vad.data import annotations, layouts, quality, remote, room, track_files, weak_clips, weak_runs
 from vad.data.clips import RawClip
 from vad.data.frames import DATA
 from vad.data.packing import FALLBACK_FPS, Extracted, Job, Packing, Params, Part, annotate
@@ -41,7 +41,8 @@ def extract(
     Raises:
         UserError: something is wrong with the data set; ``out`` is then as it was.
     """
-    root, out = Path(data.root), Path(out)
+    root = remote.mirror(data.root) if remote.is_address(data.root) else Path(data.root)
+    out = Path(out)
     every = layouts.find_clips(root, data.layout, data.fps)
     clips, weak = ([clip for clip in every if (clip.split == "weak") is wanted] for wanted in (False, True))
     room.check(every, params, out, runs.run / runs.stride if runs else 1.0)

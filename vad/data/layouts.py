@@ -39,6 +39,8 @@ class Params(Section):
     def _own_folder(cls, root: str) -> str:
         if root.startswith("~"):
             raise ValueError("should be a path in full: DVC takes '~' for a folder's name")
+        if "://" in root:
+            return root
         path, project = Path(root).resolve(), Path.cwd()
         if project.is_relative_to(path) or path == project / "data":
             raise ValueError("should be the data set's own folder, such as data/raw/<name>: this one holds the outputs")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pydantic
 
-from vad.data import annotations, decoding, pictures, quality
+from vad.data import annotations, decoding, pictures, quality, remote
 from vad.data.clips import RawClip
 from vad.data.frames import ClipWriter
 from vad.data.intervals import Intervals
@@ -108,7 +108,9 @@ class Packing:
     def __call__(self, clip: RawClip, folder: Path) -> list["Extracted"]:
         """Its parts."""
         references = self.references.get(clip.scene, ())
-        return extract_clip(Job(clip, self.params, folder / "frames", folder / "masks", references))
+        with remote.fetched(clip.pixels) as pixels:
+            here = replace(clip, pixels=pixels)
+            return extract_clip(Job(here, self.params, folder / "frames", folder / "masks", references))
 
 
 def extract_clip(job: Job) -> list[Extracted]:

@@ -5,7 +5,7 @@ named by their frame numbers is stored as it is; of a video, the runs that ``vad
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from vad.data import decoding, weak_folder
+from vad.data import decoding, remote, weak_folder
 from vad.data.clips import RawClip
 from vad.data.frames import ClipWriter
 from vad.data.listing import pictures_in
@@ -80,7 +80,9 @@ class Packing:
 
     def __call__(self, clip: RawClip, folder: Path) -> tuple[pd.DataFrame, dict[str, object]]:
         """Its rows of the index, and its row of the manifest."""
-        return pack(clip, self.labels[clip.stem], self.params, self.runs, folder / "frames")
+        with remote.fetched(clip.pixels) as pixels:
+            here = replace(clip, pixels=pixels)
+            return pack(here, self.labels[clip.stem], self.params, self.runs, folder / "frames")
 
 
 def pack(
