@@ -15,11 +15,13 @@ import yaml
 from stages import fit_motion, score
 from tests import example_run, nodes
 from tests.test_decoding import write_video
+from vad.benchmark.fanout import Nothing
 from vad.data import extraction, layouts
 from vad.data.packing import Params
 from vad.pipeline import cluster, source, stage
 from vad.pipeline.batch import Batch
 from vad.pipeline.errors import UserError
+from vad.pipeline.executor import map_clips
 
 pytest.importorskip("distributed", reason="needs the extra cluster")
 
@@ -136,6 +138,18 @@ def test_frames_are_the_same_bytes(project, three, monkeypatch):
     monkeypatch.setenv("VAD_SCHEDULER", three.address)
     extraction.extract(data, settings, Path("many"))
     assert {name.replace("many", "one"): digest for name, digest in digests("many").items()} == digests("one")
+
+
+def test_a_scheduler_that_goes_away_is_one_line(project, tmp_path, monkeypatch, capfd):
+    cluster._connected.cache_clear()  # of the other scheduler
+    with nodes.cluster(tmp_path / "cluster", 1) as own:
+        monkeypatch.setenv("VAD_SCHEDULER", own.address)
+        assert map_clips(Nothing(), ["a", "b"], desc="nothing") == ["a", "b"]
+        threading.Timer(0.5, nodes.kill, (own.scheduler,)).start()
+        with pytest.raises(UserError, match="the scheduler of VAD_SCHEDULER went away"):
+            map_clips(Nothing(), [f"clip{number}" for number in range(5000)], desc="nothing")
+        cluster.disconnect(own.address)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 # --- one line each ---------------------------------------------------------------------------------------------------

@@ -7,12 +7,15 @@ value travel through the scheduler. Whatever is running on a node that dies is d
 """
 
 import builtins
+import contextlib
+import logging
 import os
 import pickle
 import socket
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -23,6 +26,8 @@ from tqdm import tqdm
 from vad.pipeline import source, stage
 from vad.pipeline.batch import Batch, machine, name_of, portable, travelling
 from vad.pipeline.errors import UserError
+
+log = logging.getLogger(__name__)
 
 SCHEDULER = "VAD_SCHEDULER"
 FOLDER = "VAD_PROJECT_FOLDER"  # on a node: the project's folder as it is seen there
@@ -48,28 +53,38 @@ def run(address: str, batch: Batch, bar: tqdm) -> Iterator[tuple[int, Any]]:
         names = [f"clip-{number}-{payload.parent.name}" for number in range(len(batch.clips))]
         futures = client.map(_by_value(), range(len(batch.clips)), key=names, pure=False, task=task)
         numbers = {future.key: number for number, future in enumerate(futures)}
-        nodes = _Nodes(client, bar)
         try:
-            for future, result in as_completed(futures, client.loop, with_results=True, raise_errors=False):
-                number = numbers[future.key]
-                nodes.show()
-                yield number, _value(future.status, result, batch.clips[number])
+            with _nodes_shown(client, bar):
+                for future, result in as_completed(futures, client.loop, with_results=True, raise_errors=False):
+                    number = numbers[future.key]
+                    yield number, _value(future.status, result, batch.clips[number])
         finally:
             client.cancel([future for future in futures if not future.done()])
 
 
-class _Nodes:
-    """Shows how many nodes there are, asking once a second at most."""
+@contextmanager
+def _nodes_shown(client: Any, bar: tqdm) -> Iterator[None]:
+    """How many nodes there are, beside the bar, every second."""
+    ended = threading.Event()
 
-    def __init__(self, client: Any, bar: tqdm) -> None:
-        self._client, self._bar, self._asked = client, bar, 0.0
+    def show() -> None:
+        before = -1
+        while not ended.is_set():
+            with contextlib.suppress(Exception):  # the scheduler went: who waits for the clips says so
+                count = len(client.scheduler_info(n_workers=-1)["workers"])
+                bar.set_postfix_str(f"{count} node{'s' * (count != 1)}")
+                if not count and before:
+                    log.warning("no node is left: waiting for one ('dask worker ... --nthreads 1')")
+                before = count
+            ended.wait(1)
 
-    def show(self) -> None:
-        """Beside the bar."""
-        if time.monotonic() - self._asked > 1:
-            count = len(self._client.scheduler_info(n_workers=-1)["workers"])
-            self._bar.set_postfix_str(f"{count} node{'s' * (count != 1)}", refresh=False)
-            self._asked = time.monotonic()
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _value(status: str, result: Any, clip: Any) -> Any:
@@ -87,7 +102,7 @@ def _value(status: str, result: Any, clip: Any) -> Any:
             raise value
         return value
     if status != "error":
-        raise UserError(f"the scheduler at {SCHEDULER} went away: start it and its nodes, and run again")
+        raise UserError(f"the scheduler of {SCHEDULER} went away: start it and its nodes, and run again")
     error = result[1]
     if isinstance(error, KilledWorker):
         raise UserError(
@@ -129,6 +144,8 @@ def _connected(address: str) -> Any:
 
     from distributed import Client
 
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what goes wrong is said once, by us
     with stage.quiet():
         try:
             client = Client(address, timeout=CONNECTING, set_as_default=False, name="vad")
