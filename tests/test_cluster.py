@@ -1,5 +1,6 @@
 """Clips on three nodes of a real scheduler: the bytes of one process, whatever dies."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -94,10 +95,13 @@ def test_scores_are_the_same_bytes_also_where_a_node_is_killed_in_the_middle(pro
     dead = three.nodes.pop(0)
 
     def kill() -> None:
-        while len(seen := list(Path("data/.tmp").rglob("*.npz"))) < 3:
+        done = 0
+        while done < 3:
             time.sleep(0.01)
+            with contextlib.suppress(OSError):  # a folder that went while it was looked through
+                done = len(list(Path("data/.tmp").glob("*/motion/*.npz")))
         nodes.kill(dead)
-        middle.append(len(seen))
+        middle.append(done)
 
     middle: list[int] = []
     watcher = threading.Thread(target=kill, daemon=True)
@@ -141,7 +145,6 @@ def test_frames_are_the_same_bytes(project, three, monkeypatch):
 
 
 def test_a_scheduler_that_goes_away_is_one_line(project, tmp_path, monkeypatch, capfd):
-    cluster._connected.cache_clear()  # of the other scheduler
     with nodes.cluster(tmp_path / "cluster", 1) as own:
         monkeypatch.setenv("VAD_SCHEDULER", own.address)
         assert map_clips(Nothing(), ["a", "b"], desc="nothing") == ["a", "b"]

@@ -6,6 +6,7 @@ left in it, does the clip of its number and moves what it made to where the stag
 value travel through the scheduler. Whatever is running on a node that dies is done again by another.
 """
 
+import atexit
 import builtins
 import contextlib
 import logging
@@ -34,6 +35,7 @@ FOLDER = "VAD_PROJECT_FOLDER"  # on a node: the project's folder as it is seen t
 CONNECTING = 20  # seconds until a scheduler must have answered
 entered: tuple[str, str] | None = None  # on a node: folder and digest of the code that is loaded
 WAITING = 60  # seconds until a first node must have come
+_clients: dict[str, Any] = {}
 _Task = tuple[str, str, str, dict, dict]  # folder, batch's file, digest of the code, versions, environment
 
 
@@ -133,18 +135,22 @@ def need_distributed() -> None:
 
 def disconnect(address: str) -> None:
     """Leave the scheduler before it goes."""
-    if _connected.cache_info().currsize:
-        _connected(address).close()
-        _connected.cache_clear()
+    if client := _clients.pop(address, None):
+        client.close(timeout=5)
 
 
-@cache
 def _connected(address: str) -> Any:
-    import atexit
+    """The client of the scheduler there, one for all that this process does."""
+    if address not in _clients:
+        _clients[address] = _connect(address)
+        atexit.register(disconnect, address)
+    return _clients[address]
 
+
+def _connect(address: str) -> Any:
     from distributed import Client
 
-    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+    for name in [name for name in list(logging.root.manager.loggerDict) if name.split(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what goes wrong is said once, by us
     with stage.quiet():
         try:
@@ -159,12 +165,7 @@ def _connected(address: str) -> Any:
                 f"{SCHEDULER}={address}: the scheduler has no node after {WAITING} s: start one with "
                 f"'dask worker {address} --nthreads 1 --death-timeout 60'"
             ) from None
-    atexit.register(client.close)
     return client
-
-
-def _count(client: Any) -> int:
-    return len(client.scheduler_info(n_workers=-1)["workers"])
 
 
 def _by_value() -> Callable[..., bytes]:
