@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
 
 from tests import moving_squares as squares
 from tests.test_objects import FOUND
@@ -132,6 +133,14 @@ def test_an_unknown_scene_wants_a_sample(folder: Path, training: list[Clip]) -> 
         made.open(unknown, [training[0].read(f) for f in range(4)])
     scorer = made.open(unknown, [training[0].read(f) for f in range(40)])
     assert len([one for f in range(20) for one in scorer.push(training[0].read(f), f / 10)] + scorer.close()) == 20
+
+
+def test_a_camera_has_one_thread_of_blas(folder: Path) -> None:
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        bundle.load(folder)
+        counts = [one["num_threads"] for one in threadpoolctl.threadpool_info() if one["user_api"] == "blas"]
+        assert counts
+        assert set(counts) == {1}
 
 
 def test_objects_are_linked_where_a_detector_looks_at_tracks(folder: Path, training: list[Clip]) -> None:

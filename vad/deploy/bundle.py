@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
+from threadpoolctl import threadpool_limits
 
 from vad.data.packing import stored_size
 from vad.deploy import sample as samples
@@ -189,6 +190,8 @@ def load(folder: Path | str, engine: Engine | None = None) -> FittedBundle:
         UserError: a file was changed, added or lost, the format is another, or something it needs is not installed.
     """
     folder = Path(folder)
+    # The products of one frame are small: a second thread of NumPy's doubles their cost by waiting awake for the next.
+    threadpool_limits(1, "blas")
     sealed.check(folder)
     values = artifacts.load_json(folder / "bundle.json")
     if values.get("format") != FORMAT:
