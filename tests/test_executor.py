@@ -3,12 +3,15 @@
 import os
 import pickle
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from vad.data.frames import Clip
 from vad.pipeline import batch, clip_cache, source, stage
 from vad.pipeline.clip_cache import ClipCache
 from vad.pipeline.errors import UserError
@@ -218,3 +221,25 @@ def test_a_function_pickled_with_its_error(tmp_path):
 
     found = batch.portable(batch.Failure(Local("odd")))
     assert "odd" in str(pickle.loads(pickle.dumps(found)).error)
+
+
+def test_a_clips_digest_is_of_all_that_can_be_read_of_it_but_its_labels(tmp_path):
+    container = tmp_path / "01_001.zip"
+    container.write_bytes(b"frames")
+    numbers = np.arange(4)
+    boxes = pd.DataFrame({"frame": [0, 1], "x1": [1.0, 2.0]})
+    clip = Clip("01_001", "01", "test", 25.0, numbers, np.zeros(4, np.int8), numbers, container, tracks=boxes)
+    others = [
+        {"name": "01_002"}, {"scene": "02"}, {"split": "train"}, {"fps": 24.0}, {"size": (4, 4)},
+        {"frames": numbers[1:]}, {"stored": numbers[:3]}, {"tracks": None}, {"objects": boxes},
+        {"tracks": boxes.assign(x1=[1.0, 2.5])},
+        {"embeddings": np.zeros((4, 2), np.float32)}, {"path": None},
+    ]  # fmt: skip
+    digests = [clip.digest(), *(replace(clip, **changed).digest() for changed in others)]
+    assert len(set(digests)) == len(digests)
+    assert (
+        replace(clip, labels=np.ones(4, np.int8)).digest() == clip.digest() == pickle.loads(pickle.dumps(clip)).digest()
+    )
+    container.write_bytes(b"others")
+    assert clip.digest() != digests[0]
+    assert clip.digest(pixels=False) == replace(clip, path=None).digest(pixels=False)
