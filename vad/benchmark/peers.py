@@ -2,7 +2,7 @@
 
 Seconds are those of the CPU, all threads together, so that other load on the machine hardly counts; the networks have
 random weights, which change nothing about what they cost. anomalib is no dependency: it is measured where an
-environment has it (docs/performance.md).
+environment has it (docs/scale.md).
 """
 
 import importlib.util
@@ -40,7 +40,7 @@ def require() -> str:
     if importlib.util.find_spec("anomalib") is None:
         raise UserError(
             "anomalib is absent, so there is nothing to compare with: it is measured from an environment of its own "
-            "(docs/performance.md, 'Beside anomalib')"
+            "(docs/scale.md)"
         )
     return metadata.version("anomalib")
 

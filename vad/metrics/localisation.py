@@ -12,6 +12,7 @@ identities, so a track is a component connected over space and time, and two ano
 track.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,20 +27,21 @@ from vad.pipeline import artifacts
 # Every float16 by its bits: tables over it replace sorting and searching.
 HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
 TOGETHER = 10  # thresholds that are looked at while a clip's maps are in memory
-CACHED = 32  # clips whose truth is kept for the next detector, and whose maps for the next look at them
+CACHED = 32  # clips whose maps are kept for the next look at them
 
 
 @dataclass(frozen=True)
 class Truth:
-    """One clip's masks and their regions and tracks.
+    """One clip's masks and their regions and tracks, small enough to be kept for every clip.
 
     Attributes:
-        masks: (N, h, w) bool, frames in order of time.
+        bits: the masks, a bit a cell; shape: (N, h, w).
         cells: (K,) positions of the masks' cells in the tall picture of :func:`_tall`; region: (K,) theirs, 0..R-1.
         track: (R,) the track of each region; sizes: (R,) its cells.
     """
 
-    masks: np.ndarray
+    bits: np.ndarray
+    shape: tuple[int, int, int]
     cells: np.ndarray
     region: np.ndarray
     track: np.ndarray
@@ -57,7 +59,14 @@ class Truth:
         track = np.zeros(count - 1, dtype=np.int64)
         if len(cells):
             track[region] = label(masks, structure=np.ones((3, 3, 3)))[0][masks] - 1
-        return cls(masks, cells, region, track, np.bincount(region, minlength=count - 1))
+        sizes = np.bincount(region, minlength=count - 1)
+        small = cells.astype(np.int32), region.astype(np.int32)
+        return cls(np.packbits(masks), (len(masks), *masks.shape[1:]), *small, track, sizes)
+
+    @property
+    def masks(self) -> np.ndarray:
+        """(N, h, w) bool, frames in order of time."""
+        return np.unpackbits(self.bits, count=int(np.prod(self.shape))).reshape(self.shape).astype(bool)
 
 
 @dataclass(frozen=True)
@@ -251,14 +260,11 @@ class GridMasks:
         return Folder(self, [path for path in paths if path.exists()])
 
     def truth(self, clip: str, wanted: np.ndarray) -> Truth:
-        """The truth of the frames ``wanted``, of the first clips kept for the next detectors that have the same."""
-        key = (clip, wanted.tobytes())
-        if key in self._truths:
-            return self._truths[key]
-        truth = self._find(clip, wanted)
-        if len(self._truths) < CACHED:
-            self._truths[key] = truth
-        return truth
+        """The truth of the frames ``wanted``, found once for all detectors that have the same ones."""
+        key = (clip, hashlib.sha256(wanted.tobytes()).digest())
+        if key not in self._truths:
+            self._truths[key] = self._find(clip, wanted)
+        return self._truths[key]
 
     def _find(self, clip: str, wanted: np.ndarray) -> Truth:
         frames, packed = self.clips[clip]

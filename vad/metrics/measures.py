@@ -17,7 +17,7 @@ import pydantic
 from vad.pipeline.params import Section
 
 MAX_LEVELS = 4000  # distinct scores kept apart in the bootstrap of average precision; more are grouped evenly
-FEW = 32  # clips up to which all their pairs are counted at once
+FEW = 128  # clips up to which all their pairs are counted at once
 CELLS = 1_000_000  # weights of frames held at once in the bootstrap
 
 
