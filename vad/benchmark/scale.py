@@ -31,9 +31,9 @@ NOISE = 2.0  # seconds of CPU by which a stage must differ between the smallest 
 POLL = 0.05  # seconds between two looks at memory
 
 # The data set of once: rendered, with labels, masks, events and clips of one label.
-ONCE = {"train_clips": 6, "test_clips": 4, "weak_clips": 4}
+ONCE = {"train_clips": 6, "test_clips": 4, "weak_clips": 8}
 FIXED = {
-    "simulate": {"frames": 48, "width": 320, "height": 180, "scenes": 2, "weak_frames": 120},
+    "simulate": {"frames": 80, "width": 320, "height": 180, "scenes": 2, "weak_frames": 120},
     "balance_sample": {
         "normal": 100, "cam_reference": 20, "prototypes_per_class": 60, "test_per_class": 40, "calibration": 48,
     },
