@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="copies of the project that are worked in at once")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # 'command &' has it ignored, and what it starts too
     started = time.monotonic()
     project = Project(options.folder.resolve())
     if not project.folder.exists():
