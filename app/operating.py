@@ -9,7 +9,6 @@ import pandas as pd
 
 from vad.evaluation import scorecard
 from vad.metrics import alarms
-from vad.post_processing import thresholds
 
 LEVELS = 60  # thresholds of a sweep
 
@@ -19,13 +18,8 @@ def from_log_odds(level: float) -> float:
     return float(1 - 1 / (1 + 10.0**level))
 
 
-def over_tuned(test: pd.DataFrame, tuned: dict[str, dict], per_scene: bool) -> np.ndarray:
-    """(N,) bool: the frames over their own fold's tuned threshold. ``test``: see ``scorecard.watched``."""
-    return test["causal_calibrated"].to_numpy() >= thresholds.applied(test, tuned, per_scene)
-
-
 def over_level(test: pd.DataFrame, level: float) -> np.ndarray:
-    """(N,) bool: the frames whose score reaches ``level`` on the scale that is shown, the same for all clips."""
+    """(N,) bool: the frames of ``scorecard.watched`` whose score reaches ``level`` on the scale that is shown."""
     return test["causal_calibrated"].to_numpy() >= from_log_odds(level)
 
 

@@ -37,7 +37,8 @@ def main() -> None:
         settings = params.section("extract_frames", extraction.Params)
         data = params.section("data", layouts.Params)
         data = data.model_copy(update={"root": str(root), "layout": "auto", "fps": options.fps})
-        extraction.extract(data, settings, store.folder)
+        runs = params.section("weak_clips", weak_runs.Params)
+        extraction.extract(data, settings, store.folder, runs)
     fitting, held_out = deal(store.clips("train"), options.share)
     rows = scored(options.detector, fitting, held_out)
     fps = {clip.name: clip.fps for clip in held_out}

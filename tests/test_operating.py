@@ -39,7 +39,7 @@ def watched(run, detector):
 def test_as_tuned_the_figures_are_those_of_the_metrics_file(run, setting, detector):
     tuned = read_json(run / "data/thresholds.json")["detectors"][detector]
     test = watched(run, detector)
-    now = scorecard.operation(test, operating.over_tuned(test, tuned, setting.per_scene), setting)
+    now = scorecard.operation(test, scorecard.judged(test, tuned, setting.per_scene), setting)
     measured = json.loads((run / f"metrics/{detector}.json").read_text())
     assert len(tuned) == 2
     assert measured["events_total"] == 6
@@ -55,7 +55,7 @@ def test_one_threshold_equal_to_the_tuned_one_gives_the_same_alarms(run, setting
     for fold, values in tuned.items():
         own = (test["fold"] == int(fold)).to_numpy()
         level = float(log_odds(np.array(values["threshold"])))
-        assert (operating.over_level(test, level) == operating.over_tuned(test, tuned, False))[own].all()
+        assert (operating.over_level(test, level) == scorecard.judged(test, tuned, False))[own].all()
     assert operating.from_log_odds(2.0) == pytest.approx(100 / 101)
 
 

@@ -23,11 +23,13 @@ from vad.deploy.flags import (
     Broker,
     Budget,
     BundleFolder,
+    CameraFile,
     Cameras,
     Cooldown,
     Detector,
     Discovery,
     Fps,
+    GiveUp,
     Header,
     Hook,
     Hysteresis,
@@ -117,9 +119,7 @@ def watch(
     sources: Cameras = None,
     *,
     bundle: BundleFolder,
-    cameras: Annotated[
-        Path | None, typer.Option(help="YAML file of cameras, each with settings of its own; see docs/cameras.md.")
-    ] = None,
+    cameras: CameraFile = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play files at their own pace, as if live.")] = False,
     scene: Scene = None,
     fps: Fps = None,
@@ -197,9 +197,7 @@ def adapt(
     cooldown_seconds: Cooldown = 0.0,
     open_seconds: Open = 15.0,
     read_seconds: Read = 10.0,
-    give_up_seconds: Annotated[
-        float, typer.Option(min=1, help="Without a picture from the camera, after which the recording is given up.")
-    ] = 300.0,
+    give_up_seconds: GiveUp = 300.0,
     quiet: Quiet = False,
 ) -> None:
     """Fit a bundle to a camera: scene, calibration and thresholds from its own normal video."""

@@ -41,7 +41,7 @@ level = left.slider(
 )  # fmt: skip
 right.button("As tuned", on_click=reset, disabled=not st.session_state.get(moved), width="stretch")
 
-as_tuned = operating.over_tuned(test, tuned, setting.per_scene)
+as_tuned = scorecard.judged(test, tuned, setting.per_scene)
 over = operating.over_level(test, level) if st.session_state.get(moved) else as_tuned
 now, before = scorecard.operation(test, over, setting), scorecard.operation(test, as_tuned, setting)
 

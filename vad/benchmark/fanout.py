@@ -94,7 +94,7 @@ def makespan(seconds: Sequence[float] | np.ndarray, nodes: int, overhead: float,
 
 
 def simulated(seconds: np.ndarray, clips: int, nodes: int, overhead: float, starting: float) -> dict[str, float]:
-    """``clips`` clips whose seconds are drawn from the measured ones: hours, speed-up over one node, efficiency."""
+    """``clips`` clips whose seconds are drawn from the measured ones: seconds, speed-up over one node, efficiency."""
     drawn = np.random.default_rng(0).choice(seconds, clips)
     alone, together = (makespan(drawn, count, overhead, starting) for count in (1, nodes))
     return {"seconds": together, "speed_up": alone / together, "efficiency": alone / together / nodes}

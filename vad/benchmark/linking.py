@@ -61,7 +61,7 @@ def _by(make: Callable, params: tracking.Params, boxes: pd.DataFrame) -> pd.Data
     import supervision
 
     tracker, rows = make(), []
-    places = {int(frame): own[list(BOX)].to_numpy(np.float32) for frame, own in boxes.groupby("frame")}
+    places = {int(frame): own[BOX].to_numpy(np.float32) for frame, own in boxes.groupby("frame")}
     for frame in range(max(places, default=-1) + 1):
         found = places.get(frame, np.zeros((0, 4), np.float32))
         known = tracker.update(
@@ -105,4 +105,4 @@ def _per_frame(table: pd.DataFrame, frames: list[int]) -> tuple[list[np.ndarray]
     numbered = table.assign(track=pd.factorize(table["track"])[0])
     by_frame = dict(tuple(numbered.groupby("frame")))
     own = [by_frame.get(frame, numbered.iloc[:0]) for frame in frames]
-    return [t["track"].to_numpy(int) for t in own], [t[list(BOX)].to_numpy(float) for t in own]
+    return [t["track"].to_numpy(int) for t in own], [t[BOX].to_numpy(float) for t in own]

@@ -113,7 +113,7 @@ def exponent(frames: Sequence[int], costs: Sequence[float]) -> float:
     """p of cost = a + b frames^p through three points whose frames grow by equal factors: a drops out.
 
     Returns:
-        NaN where the costs do not rise all the way.
+        0 where the last cost is no higher than the second, NaN where the second is no higher than the first.
     """
     first, second, third = costs
     if not third > second > first:

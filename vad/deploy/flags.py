@@ -36,6 +36,9 @@ Cameras = Annotated[
     list[str] | None,
     typer.Argument(metavar="SOURCE...", help="rtsp://..., http://..., a camera's number or a file; NAME=... names it."),
 ]
+CameraFile = Annotated[
+    Path | None, typer.Option(help="YAML file of cameras, each with settings of its own; see docs/cameras.md.")
+]
 BundleFolder = Annotated[Path, typer.Option("--bundle", "-b", envvar="VAD_BUNDLE", help="The bundle's folder.")]
 Scene = Annotated[str | None, typer.Option(help="The fitted scene to judge by; by default the source's name.")]
 Fps = Annotated[
@@ -43,6 +46,9 @@ Fps = Annotated[
 ]
 Open = Annotated[float, typer.Option(help="Seconds for a stream to open and give its first frame.")]
 Read = Annotated[float, typer.Option(help="Seconds without a frame after which a stream's reader is killed.")]
+GiveUp = Annotated[
+    float, typer.Option(min=1, help="Without a picture from the camera, after which the recording is given up.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on standard error.")]
 Detector = Annotated[str | None, alarms(help="Whose score raises alarms; by default the fusion's.")]
 Threshold = Annotated[float | None, alarms(help="Calibrated score from which on it is one; by default the bundle's.")]

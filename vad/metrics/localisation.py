@@ -237,6 +237,10 @@ class GridMasks:
         store: masks are read from it; a clip without a mask file counts as empty if it has no abnormal frame, and is
             left out otherwise.
         short_side: of the grid.
+
+    Attributes:
+        size: (height, width) of the grid; None where there are no masks.
+        clips: clip -> its frame numbers, and its masks on the grid, packed; None in their place counts as empty.
     """
 
     def __init__(self, store: FrameStore, short_side: int) -> None:

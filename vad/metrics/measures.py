@@ -5,7 +5,7 @@ normalised and none is padded with a zero and a one, as some papers do. Frames o
 an interval that resampled frames would be much too narrow: whole clips are resampled.
 
 The bootstrap is exact for both AUCs, and linear in the frames: they are sorted once, and a resample that takes clip i
-w_i times counts each of its frames w_i times.
+w_i times counts each of its frames w_i times. Of up to ``FEW`` clips, all pairs of clips are counted once in its place.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Frames:
     def roc_auc(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Micro AUC per row of clip multiplicities ``weights`` (R, C), default once each; NaN with one class only.
 
-        Linear in the frames, however many clips they are of; in float64 exact up to 10^15 pairs.
+        In float64 exact up to 10^15 pairs.
         """
         weights = self._once(weights)
         normal, abnormal = self.class_sizes

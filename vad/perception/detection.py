@@ -31,6 +31,7 @@ from vad.perception.foreground import ObjectSize, blobs, mask
 from vad.perception.scene import Scene
 from vad.perception.sight import CELL, Perception, Sight, View, working_size
 from vad.perception.speed import Windows
+from vad.perception.trajectories import BOX
 from vad.pipeline import artifacts, stage
 from vad.pipeline.errors import UserError
 from vad.pipeline.params import Section
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BOX = ("x1", "y1", "x2", "y2")
 COLUMNS = ["frame", *BOX, "speed", "vx", "vy", "height", "width", "area"]
 CUT = 1.6  # a blob more than so many times the typical size is cut
 LEAST_BLOB = 0.08  # of the typical box: smaller blobs are rims of shadows

@@ -41,11 +41,10 @@ class Tables(Sink):
         going_on = self._append and path.exists() and path.stat().st_size > 0
         if going_on:
             with path.open("rb") as before:
-                first, last = (
-                    before.readline().decode(errors="replace"),
-                    before.seek(-1, os.SEEK_END) and before.read(1),
-                )
-            if first.rstrip("\n") != ",".join(columns):
+                first = before.readline().decode(errors="replace").rstrip("\n")
+                before.seek(-1, os.SEEK_END)
+                last = before.read(1)
+            if first != ",".join(columns):
                 raise UserError(f"{path} has other columns than are written now: move it away")
         file = path.open("a" if going_on else "w", newline="", encoding="utf-8")
         self._files.append(file)
