@@ -126,7 +126,7 @@ def _without_pixels(
     bare = [clip for clip in clips if clip.pixels is None]
     if not bare:
         return []
-    _say_what_has_pixels(clips, extracted)
+    _say_what_has_pixels(clips)
     boxes = {clip.name: track_files.read(clip.source) for clip in bare}
     sizes = {item.clip.scene: (item.size, item.stored_size) for item in reversed(extracted)}
     fallback = (extracted[0].size, extracted[0].stored_size) if extracted else None
@@ -146,7 +146,7 @@ def _without_pixels(
     return found
 
 
-def _say_what_has_pixels(clips: Sequence[RawClip], extracted: list[Extracted]) -> None:
+def _say_what_has_pixels(clips: Sequence[RawClip]) -> None:
     with_pixels = Counter(clip.split for clip in clips if clip.pixels is not None)
     total = Counter(clip.split for clip in clips)
     usable = "can run on those" if len(with_pixels) == 2 else "cannot run: they need some in both splits"

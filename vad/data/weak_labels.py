@@ -163,7 +163,7 @@ def _xd_class(name: str) -> str | None:
 def _shanghaitech(root: Path, names: list[str]) -> Lists:
     listed = ((clip, int(label)) for clip, label, *_ in _rows(root / "SH_Train_new.txt", 2))
     train = _one_each(root / "SH_Train_new.txt", listed)
-    masks = [folder for folder in (root, root.parent) for folder in [folder / "testing/test_frame_mask"]]
+    masks = [folder / "testing/test_frame_mask" for folder in (root, root.parent)]
     test = {}
     for clip, label, *length in _rows(root / "SH_Test_NEW.txt", 2):
         mask = next((path for folder in masks if (path := folder / f"{clip}.npy").exists()), None)

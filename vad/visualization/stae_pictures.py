@@ -1,7 +1,8 @@
 """What the spatio-temporal autoencoder makes of a window: past, reconstruction, true future and predicted future.
 
 Two windows stand side by side, one of held-out training video, which is normal, and one around the highest score of
-the test clips: what the network gives back in one it should fail to give back in the other.
+the test clips: what the network gives back in one it should fail to give back in the other. The background is that of
+training, the median of the clip's own pictures; scores are taken against the camera's (vad.detectors.stae.following).
 """
 
 from collections.abc import Sequence
