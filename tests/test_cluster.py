@@ -155,6 +155,14 @@ def test_a_scheduler_that_goes_away_is_one_line(project, tmp_path, monkeypatch, 
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_what_sums_round_by_goes_along(monkeypatch):
+    pytest.importorskip("threadpoolctl")
+    monkeypatch.delenv("VAD_ONEDNN", raising=False)
+    assert cluster._environment()["VAD_ONEDNN"] == ""  # in place of a node's own
+    monkeypatch.setenv("VAD_ONEDNN", "0")
+    assert cluster._environment()["VAD_ONEDNN"] == "0"
+
+
 # --- one line each ---------------------------------------------------------------------------------------------------
 
 
@@ -183,12 +191,19 @@ def test_what_speaks_against_a_node(tmp_path, monkeypatch):
     monkeypatch.setattr("distributed.get_worker", lambda: Node)
     payload = tmp_path / "batch.pickle"
     payload.touch()
-    task = (str(tmp_path), str(payload), "", dict(source.versions()), {})
+    code = ("vad.pipeline.cluster",)
+    task = (str(tmp_path), str(payload), source.digest(code), dict(source.versions()), {}, code)
     cluster._check(task)
     with pytest.raises(
         UserError, match=r"node tcp://10.0.0.7:4000 \(.*\) has numpy .*, here it is 0.1: make them equal"
     ):
-        cluster._check((*task[:3], {"numpy": "0.1"}, {}))
+        cluster._check((*task[:3], {"numpy": "0.1"}, *task[4:]))
+    monkeypatch.setattr(cluster, "entered", ("here", "old"))
+    with pytest.raises(UserError, match="sees other code in"):
+        cluster._check((*task[:2], "another digest", *task[3:]))
+    assert cluster.entered is None  # the next task loads the code anew
+    with pytest.raises(UserError, match="sees other code in"):
+        cluster._check((*task[:5], (*code, "vad.pipeline.not_there_yet")))
     with pytest.raises(UserError, match="does not see this project's folder at"):
         cluster._check((task[0], str(tmp_path / "none"), *task[2:]))
     Node.state.nthreads = 4

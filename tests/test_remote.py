@@ -100,6 +100,30 @@ def test_only_what_is_new_is_fetched(bucket, monkeypatch):
     assert third["/frames/a.zip"] == first["/frames/a.zip"]
 
 
+@pytest.mark.parametrize("key", ["ETag", "etag", "generation", "mtime", "last_modified"])
+def test_a_file_of_the_same_size_is_another_version(key):
+    one, other = ({"size": 7, "name": "labels.npy", key: value} for value in ("a", "b"))
+    assert remote._version(one) == remote._version(dict(one)) != remote._version(other)
+
+
+def test_where_nothing_says_a_version_every_listing_is_another():
+    info = {"size": 7, "name": "labels.npy", "ETag": None}
+    assert remote._version(info) != remote._version(dict(info))
+
+
+def test_a_video_that_changed_since_it_was_listed_is_not_taken(bucket):
+    system, name = bucket
+    root = remote.mirror(f"s3://{name}/set")
+    with remote.fetched(root / "train/b.avi") as video:
+        content = video.read_bytes()
+    system.pipe(f"{name}/set/train/b.avi", content[:-1] + bytes([content[-1] ^ 1]))
+    with (
+        pytest.raises(UserError, match="has changed since it was listed: run again"),
+        remote.fetched(root / "train/b.avi"),
+    ):
+        pass
+
+
 def test_what_is_not_there_is_one_line(bucket):
     _, name = bucket
     for address in (f"s3://{name}/nothing", "s3://no-such-bucket/set", "nonsense://x/y"):

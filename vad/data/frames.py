@@ -97,7 +97,7 @@ class Clip:
         for array in (self.frames, self.stored, self.embeddings):
             sha.update(b"\0none" if array is None else f"\0{array.dtype} {array.shape}\0".encode() + array.tobytes())
         for table in (self.tracks, self.objects):
-            sha.update(b"\0none" if table is None else f"\0{list(table)}\0".encode() + _bytes(table))
+            sha.update(b"\0none" if table is None else f"\0{table.dtypes.to_dict()}\0".encode() + _bytes(table))
         return sha.hexdigest() + (clip_cache.content(self.path) if pixels else "")
 
     def only(self, frames: Iterable[int]) -> "Clip":
@@ -140,7 +140,9 @@ class Clip:
 
 
 def _bytes(table: pd.DataFrame) -> bytes:
-    return b"".join(np.ascontiguousarray(table[name]).tobytes() for name in table)
+    columns = (np.ascontiguousarray(table[name]) for name in table)
+    # An object's own bytes are its address.
+    return b"".join(repr(own.tolist()).encode() if own.dtype.hasobject else own.tobytes() for own in columns)
 
 
 class FrameStore:

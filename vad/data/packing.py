@@ -101,7 +101,8 @@ class Packing:
         """The clip's files, its names, and the parameters."""
         labels = clip.labels if isinstance(clip.labels, Path) else None
         spans = clip.labels.spans if isinstance(clip.labels, Intervals) else None
-        about = (clip.name, clip.stem, clip.scene, clip.split, clip.fps, clip.pixels is not None and clip.pixels.suffix)
+        suffixes = [None if path is None else path.suffix for path in (clip.pixels, clip.masks)]
+        about = (clip.name, clip.stem, clip.scene, clip.split, clip.fps, suffixes)
         references = [picture.tobytes() for picture in self.references.get(clip.scene, ())]
         return repr((content(clip.pixels, labels, clip.masks), about, spans, self.params, references))
 

@@ -9,6 +9,7 @@ on a cluster, each node fetches its own clips.
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -22,6 +23,11 @@ from vad.pipeline.errors import UserError
 FOLDER = Path("data/.remote")  # below the project's root; git and DVC ignore it
 TICKET = b'{"vad ticket": '
 LONGEST = 10_000  # bytes of a ticket
+EXACT = {"etag", "generation", "md5hash", "content_md5", "mtime"}
+# What file systems say of a file's version, in lower case: S3, Google's, Azure's, SFTP, FTP, local ones.
+VERSION = EXACT | {
+    *("versionid", "version_id", "lastmodified", "last_modified", "updated", "modify", "modified", "created")
+}
 
 
 def is_address(root: str) -> bool:
@@ -46,12 +52,17 @@ def mirror(root: str, folder: Path = FOLDER) -> Path:
     if bad := [name for name in names.values() if ".." in Path(name).parts]:
         raise UserError(f"{root} holds a file called {bad[0]}, which would lie outside of it")
     for path, name in names.items():
-        version = {key: str(there[path].get(key)) for key in ("ETag", "VersionId", "size", "mtime", "LastModified")}
-        _bring(root, system, path, into / name, version)
+        _bring(root, system, path, into / name, _version(there[path]))
     for file in [file for file in into.rglob("*") if file.is_file() and ".version" not in file.suffixes]:
         if file.relative_to(into).as_posix() not in names.values():
             file.unlink()
     return into
+
+
+def _version(info: dict[str, Any]) -> dict[str, str]:
+    """What changes when a file does, as its file system words it; where it says nothing but a size, that it is now."""
+    found = {key: str(value) for key, value in sorted(info.items()) if key.lower() in VERSION and value is not None}
+    return {"size": str(info.get("size")), **(found or {"listed": str(time.time_ns())})}
 
 
 def _bring(root: str, system: Any, path: str, to: Path, version: dict[str, str]) -> None:
@@ -86,7 +97,11 @@ def fetched(path: Path | None) -> Iterator[Path | None]:
         with _one_line(address):
             system, there = _system(address)
             system.get_file(there, str(folder / path.name))
-        if ticket["size"] != str((folder / path.name).stat().st_size):
+            system.invalidate_cache()
+            now = _version(system.info(there))
+        # Dates may be written otherwise for one file than in a list.
+        same = all(now.get(key, value) == value for key, value in ticket.items() if key.lower() in EXACT)
+        if not same or ticket["size"] != str((folder / path.name).stat().st_size):
             raise UserError(f"{address} has changed since it was listed: run again")
         yield folder / path.name
     finally:

@@ -87,11 +87,7 @@ class Backbone:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the network's weights, by which a fitted model knows the backbone it was fitted with."""
-        sha = hashlib.sha256()
-        for name, tensor in self._net.state_dict().items():
-            sha.update(name.encode())
-            sha.update(tensor.cpu().contiguous().numpy().tobytes())
-        return sha.hexdigest()
+        return digest(self._net)
 
     def preprocess(self, frames: np.ndarray) -> torch.Tensor:
         """(B, H, W, 3) uint8 RGB -> (B, 3, S, S) normalised float32 on the device, antialiased bilinear resize.
@@ -166,6 +162,15 @@ class Backbone:
                 folding.fuse_activations(graph)
             self._graphs[outputs, grad_from] = graph
         return self._graphs[outputs, grad_from]
+
+
+def digest(net: nn.Module) -> str:
+    """SHA-256 of a network's weights with their names."""
+    sha = hashlib.sha256()
+    for name, tensor in net.state_dict().items():
+        sha.update(name.encode())
+        sha.update(tensor.cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
 
 
 class _Unusable(Exception):

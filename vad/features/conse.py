@@ -46,6 +46,11 @@ class Conse:
         if classifier is not None:
             self._backbone = classifier
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the classifier's weights; the labels' vectors come with a package."""
+        return self._backbone.digest
+
     def encode_images(self, batch: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8 RGB -> (B, D) float32 unit rows, from the mean posterior over the views."""
         views = semantic.views(batch, self._params.crops)

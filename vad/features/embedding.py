@@ -30,8 +30,8 @@ class Embedding:
         return encoders.load(self.params)
 
     def key(self, clip: Clip) -> str:
-        """The clip and the encoder."""
-        return repr((clip.digest(), self.params))
+        """The clip and the encoder, whose weights may have been downloaded or lie in a file."""
+        return repr((clip.digest(), self.params, self.encoder.digest))
 
     def __call__(self, clip: Clip, folder: Path) -> np.ndarray:
         """Nothing is written."""

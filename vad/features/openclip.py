@@ -6,12 +6,13 @@ Radford et al. 2021, "Learning Transferable Visual Models From Natural Language 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from vad.features import lean, semantic
+from vad.features import backbones, lean, semantic
 from vad.pipeline import stage
 from vad.pipeline.errors import UserError
 
@@ -44,6 +45,11 @@ class OpenClip:
                 raise UserError(f"encoder: {_wanted(params)} cannot be loaded ({reason}): {WAY_OUT}") from None
         self._model.eval()
         self.dim = self.encode_texts(["a frame"]).shape[1]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model's weights."""
+        return backbones.digest(self._model)
 
     @torch.inference_mode()
     def encode_images(self, batch: np.ndarray) -> np.ndarray:

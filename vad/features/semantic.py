@@ -38,11 +38,14 @@ class Encoder(Protocol):
     """What every encoder offers.
 
     Attributes:
-        name: for the report; dim: D, the length of its vectors.
+        name: for the report; dim: D, the length of its vectors; digest: SHA-256 of the weights that images pass.
     """
 
     name: str
     dim: int
+
+    @property
+    def digest(self) -> str: ...
 
     def encode_images(self, batch: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8 RGB -> (B, D) float32 unit rows."""

@@ -27,8 +27,10 @@ class Finding:
     settings: detection.Params
     code: ClassVar[tuple[str, ...]] = ()
 
-    def key(self, clip: Clip) -> str:
-        """The clip, its scene and the parameters."""
+    def key(self, clip: Clip) -> str | None:
+        """The clip, its scene and the parameters; None where downloaded weights are computed with."""
+        if self.settings.detector != "foreground":
+            return None
         sha, known = hashlib.sha256(), self.scenes.get(clip.scene)
         for name, array in ({} if known is None else known.arrays()).items():
             sha.update(f"{name} {array.dtype} {array.shape}\0".encode() + array.tobytes())

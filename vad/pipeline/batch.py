@@ -5,11 +5,13 @@ import errno
 import hashlib
 import os
 import pickle
+import platform
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -28,8 +30,11 @@ class Keyed(Protocol):
 
     code: tuple[str, ...]
 
-    def key(self, clip: Any) -> str:
-        """What the result depends on beside code and versions: the clip's content, parameters, fitted state."""
+    def key(self, clip: Any) -> str | None:
+        """What the result depends on beside code and versions: the clip's content, parameters, fitted state.
+
+        None where it cannot be told: then nothing is kept.
+        """
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Batch:
             for name in self.into:
                 (holder / name).mkdir()
             value = self.work(clip, holder)
-            if key is not None and self.cache is not None:
+            if key is not None and self.cache is not None and self._still(key, clip):
                 self.cache.put(key, holder, value)
             for name, folder in self.into.items():
                 for file in (holder / name).iterdir():
@@ -81,14 +86,27 @@ class Batch:
     def _key(self, clip: Any) -> str | None:
         if self.cache is None or not isinstance(self.work, Keyed):
             return None
-        module = type(self.work).__module__
+        kind, code = type(self.work), (type(self.work).__module__, *self.work.code)
+        if not source.known(kind.__module__) or not source.unchanged(code):
+            return None
+        if (of := self.work.key(clip)) is None:  # asked first: it may load PyTorch, which then says how many threads
+            return None
         parts = {
-            "code": source.digest((module, *self.work.code)),
+            "work": kind.__qualname__,
+            "into": sorted(self.into),
+            "code": source.digest(code),
             "versions": {**source.versions(), "python": sys.version},
-            "machine": machine(),
-            "of": self.work.key(clip),
+            "machine": (machine(), rounding()),
+            "of": of,
         }
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def _still(self, key: str, clip: Any) -> bool:
+        """Whether nothing changed that the clip's result depends on while it was computed."""
+        try:
+            return self._key(clip) == key
+        except OSError:
+            return False
 
 
 def machine() -> tuple[str, int]:
@@ -99,6 +117,32 @@ def machine() -> tuple[str, int]:
         return stage.device(), torch.get_num_threads()
     device = os.environ.get("VAD_DEVICE") or ("cuda" if os.path.exists("/dev/nvidiactl") else "cpu")
     return device, int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+
+def rounding() -> tuple[str, ...]:
+    """What else sums round by: the processor's instructions, the card, BLAS' threads, the way to convolve."""
+    blas = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))
+    return _processor(), _card(machine()[0]), str(blas), os.environ.get("VAD_ONEDNN", "")
+
+
+@cache
+def _processor() -> str:
+    """The name and the instructions of the first processor, as the kernel says them."""
+    try:
+        first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return platform.processor()
+    wanted = ("model name", "flags", "Features", "CPU implementer", "CPU part")
+    return platform.machine() + "".join(line for line in first.splitlines() if line.startswith(wanted))
+
+
+def _card(device: str) -> str:
+    """The accelerator's name; where PyTorch is not loaded, nothing is computed on it."""
+    if not device.startswith("cuda") or "torch" not in sys.modules:
+        return ""
+    import torch
+
+    return torch.cuda.get_device_name(device) if torch.cuda.is_available() else ""
 
 
 def portable(value: Any) -> Any:

@@ -7,6 +7,7 @@ Files are hard links where the file system lets them be, so that an entry takes 
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -27,6 +28,7 @@ FOLDER = Path("data/.cache")  # below the project's root; git and DVC ignore it
 LIMIT = 20.0  # GiB, unless VAD_CACHE_GIB says otherwise
 SUMS, VALUE = "sums.json", "value.pickle"
 MISS = object()
+RESERVE = 1 << 30  # bytes of the disk that are left to others
 
 
 def limit() -> int:
@@ -56,7 +58,10 @@ class ClipCache:
         entry = self._entry(key)
         try:
             sums = json.loads((entry / SUMS).read_text())
-            if any(_sum(entry / name) != digest for name, digest in sums.items()) or VALUE not in sums:
+            there = {file.relative_to(entry).as_posix() for file in _files(entry)}
+            if there != {SUMS, *sums} or VALUE not in sums:
+                raise ValueError("other files than were put there")
+            if any(_sum(entry / name) != digest for name, digest in sums.items()):
                 raise ValueError("a checksum differs")
             value = pickle.loads((entry / VALUE).read_bytes())
             for name in sums:
@@ -69,13 +74,23 @@ class ClipCache:
                 return MISS
         except (ValueError, KeyError, TypeError, EOFError, AttributeError, ImportError, pickle.UnpicklingError):
             pass
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR):
+                raise  # the disk is full: where the files should go
+            log.warning("%s cannot be read (%s): its clip is computed again", entry, error.strerror)
+            return MISS
         log.warning("%s is damaged: it is removed, and its clip computed again", entry)
         shutil.rmtree(entry, ignore_errors=True)
         return MISS
 
     def put(self, key: str, made: Path, value: Any) -> None:
-        """Keep ``value`` and the files in the folders of ``made``. A disk without room for it is no error."""
+        """Keep ``value`` and the files in the folders of ``made``. A disk without room for it is no error.
+
+        Nothing is kept when hardly any room is left: without hard links an entry would take what the outputs need.
+        """
         entry = self._entry(key)
+        if shutil.disk_usage(made).free < RESERVE:
+            return
         with contextlib.suppress(OSError, UserError), scratch.holder(entry) as holder:
             new = holder / "entry"
             new.mkdir()
@@ -123,10 +138,12 @@ def content(*paths: Path | None) -> str:
         if path is None or not path.exists():
             sha.update(b"none\0")
         elif path.is_dir():
-            for file in _files(path):
-                sha.update(f"{file.relative_to(path).as_posix()}\0{_sum(file)}\0".encode())
+            files = list(_files(path))
+            sha.update(f"folder of {len(files)}\0".encode())
+            for file in files:
+                sha.update(os.fsencode(file.relative_to(path).as_posix()) + f"\0{_sum(file)}\0".encode())
         else:
-            sha.update(f"{_sum(path)}\0".encode())
+            sha.update(f"file {_sum(path)}\0".encode())
     return sha.hexdigest()
 
 

@@ -36,7 +36,8 @@ CONNECTING = 20  # seconds until a scheduler must have answered
 entered: tuple[str, str] | None = None  # on a node: folder and digest of the code that is loaded
 WAITING = 60  # seconds until a first node must have come
 _clients: dict[str, Any] = {}
-_Task = tuple[str, str, str, dict, dict]  # folder, batch's file, digest of the code, versions, environment
+# folder, batch's file, digest of the code, versions, environment, the modules that the digest is of
+_Task = tuple[str, str, str, dict, dict, tuple[str, ...]]
 
 
 def run(address: str, batch: Batch, bar: tqdm) -> Iterator[tuple[int, Any]]:
@@ -49,9 +50,10 @@ def run(address: str, batch: Batch, bar: tqdm) -> Iterator[tuple[int, Any]]:
     client = _connected(address)
     from distributed import as_completed
 
-    code = source.digest(tuple(name for name in sys.modules if name.split(".")[0] in source.OWN))
+    loaded = tuple(sorted(name for name in sys.modules if source.known(name)))
+    code = source.digest(loaded)
     with travelling(batch) as payload:
-        task = (str(Path.cwd()), str(payload), code, source.versions(), _environment())
+        task = (str(Path.cwd()), str(payload), code, source.versions(), _environment(), loaded)
         names = [f"clip-{number}-{payload.parent.name}" for number in range(len(batch.clips))]
         futures = client.map(_by_value(), range(len(batch.clips)), key=names, pure=False, task=task)
         numbers = {future.key: number for number, future in enumerate(futures)}
@@ -211,6 +213,7 @@ def do(number: int, task: _Task) -> bytes:
 
 
 def _check(task: _Task) -> None:
+    global entered
     from distributed import get_worker
 
     where = f"node {get_worker().address} ({socket.gethostname()})"
@@ -220,6 +223,12 @@ def _check(task: _Task) -> None:
     for name, version in task[3].items():
         if own.get(name) != version:
             raise UserError(f"{where} has {name} {own.get(name, 'not at all')}, here it is {version}: make them equal")
+    if not all(map(source.known, task[5])) or source.digest(task[5]) != task[2]:
+        entered = None  # the next task loads it anew
+        raise UserError(
+            f"{where} sees other code in {Path.cwd()} than runs here: wait until the file system shows it the same, "
+            "and run again"
+        )
     if not Path(task[1]).exists():
         raise UserError(
             f"{where} does not see this project's folder at {Path.cwd()}: mount it there, or start the node with "
@@ -252,4 +261,9 @@ def _environment() -> dict[str, str]:
 
     device, threads = machine()
     blas = [found["num_threads"] for found in threadpoolctl.threadpool_info() if found["user_api"] == "blas"]
-    return {"VAD_DEVICE": device, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(max(blas, default=1))}
+    return {
+        "VAD_DEVICE": device,
+        "VAD_ONEDNN": os.environ.get("VAD_ONEDNN", ""),
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(max(blas, default=1)),
+    }
