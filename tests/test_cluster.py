@@ -127,7 +127,8 @@ def test_a_clip_that_fails_is_named_and_the_others_are_kept(project, three, monk
     times = {entry: (entry / "sums.json").stat().st_mtime_ns for entry in entries}
     scored()
     assert {entry: (entry / "sums.json").stat().st_mtime_ns for entry in entries} == times
-    assert len(set(Path("data/.cache").glob("??/*")) - entries) == 1
+    # Where this process differs from a node in what rounding depends on (its threads, say), nothing is shared.
+    assert len(set(Path("data/.cache").glob("??/*")) - entries) in (1, TESTS)
 
 
 def test_frames_are_the_same_bytes(project, three, monkeypatch):
