@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vad.data.frames import Clip, ClipWriter
-from vad.features import backbones
+from vad.features import backbones, batching
 from vad.pipeline.errors import UserError
 
 
@@ -126,10 +126,10 @@ def test_batches_cross_clips_but_not_frame_sizes(tmp_path):
                 size=(width, height),
             )
         )
-    seen = list(backbones.batches(clips, size=4))
+    seen = list(batching.batches(clips, size=4))
     assert [b.shape for b in seen] == [(4, 8, 10, 3), (1, 8, 10, 3), (1, 6, 10, 3)]
     assert [int(f[0, 0, 0]) for b in seen for f in b] == pytest.approx([0, 10, 20, 40, 50, 80], abs=2)
-    assert list(backbones.batches([])) == []
+    assert list(batching.batches([])) == []
 
 
 def test_mistakes_are_one_line(tmp_path):

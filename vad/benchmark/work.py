@@ -9,7 +9,7 @@ from typing import Any
 from vad.benchmark import footage
 from vad.data.frames import Clip
 from vad.detectors import registry
-from vad.features import backbones, encoders, semantic
+from vad.features import backbones, batching, encoders, semantic
 from vad.perception import detection
 from vad.perception.scene import Scene, by_scene
 from vad.pipeline import params
@@ -91,7 +91,7 @@ class Bench:
 
 def bare(bench: Bench) -> Work:
     """The whole classifier's forward pass on frames that are decoded and resized already."""
-    tensors = [bench.backbone.preprocess(frames) for frames in backbones.batches(bench.clips)]
+    tensors = [bench.backbone.preprocess(frames) for frames in batching.batches(bench.clips)]
 
     def forward() -> None:
         logits = [bench.backbone.logits(x) for x in tensors]

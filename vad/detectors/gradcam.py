@@ -16,7 +16,7 @@ from tqdm import tqdm
 from vad.data.frames import Clip
 from vad.detectors import streaming
 from vad.detectors.streaming import Judged
-from vad.features import backbones
+from vad.features import batching
 from vad.features.backbones import Backbone
 from vad.perception.passes import LOGITS, Pass
 from vad.perception.sight import Perception, Sight
@@ -95,7 +95,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     counts: dict[str, int] = {}
     with tqdm(total=total, desc="reference cams", unit="frame") as bar:
         for scene in sorted({clip.scene for clip in clips if len(clip.frames)}):
-            for frames in backbones.batches([clip for clip in clips if clip.scene == scene]):
+            for frames in batching.batches([clip for clip in clips if clip.scene == scene]):
                 batch = cams(frames, params, backbone).sum(dim=0)
                 for name in (GLOBAL, f"scene/{scene}"):
                     sums[name] = sums.get(name, 0) + batch

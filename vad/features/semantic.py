@@ -72,7 +72,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 def embed_clip(clip: Clip, encoder: Encoder) -> np.ndarray:
     """(N, D) float32 of ``clip.frames``. A batch never runs on into another clip: sums would round by the neighbour."""
-    from vad.features.backbones import batches
+    from vad.features.batching import batches
 
     found = [encoder.encode_images(images) for images in batches([clip])]
     return np.concatenate([np.zeros((0, encoder.dim), np.float32), *found])
