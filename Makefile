@@ -25,8 +25,9 @@ demo: setup tex
 	$(BIN)/dvc $(RUN)
 	@$(BIN)/python -m stages.show_results
 
+# A file's tests stay together: they share what it computed once.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Check every output in the workspace against dvc.lock and every object of DVC's cache against its name.
+"""Check every output in the workspace against dvc.lock, every object of DVC's cache against its name, and DVC's locks.
 
 python -m stages.verify           says what is damaged
 python -m stages.verify --mend    deletes that, in the workspace and in the cache; 'dvc repro' makes it again
@@ -6,7 +6,6 @@ python -m stages.verify --mend    deletes that, in the workspace and in the cach
 
 import argparse
 import logging
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ def main() -> None:
     parser.add_argument("--mend", action="store_true", help="delete what is damaged")
     mend = parser.parse_args().mend
     cache = cache_folder()
-    found = list(verification.of_workspace(cache)) + damaged(cache)
+    found = [*verification.of_locks(), *verification.of_workspace(cache), *damaged(cache)]
     for problem in found:
         logging.info("%s", problem)
     if not found:
@@ -34,16 +33,8 @@ def main() -> None:
         )
     else:
         for problem in found:
-            delete(problem.path)
+            verification.mend(problem)
         logging.info("deleted; 'dvc repro' makes them anew")
-
-
-def delete(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def cache_folder() -> Path:

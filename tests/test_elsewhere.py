@@ -72,6 +72,15 @@ def test_what_make_demo_says_first(tmp_path: Path, root: str, said: str) -> None
     assert "\n" not in str(caught.value)
 
 
+def test_make_demo_goes_on_after_a_dvc_that_was_killed_while_it_wrote_its_lock(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("data: {root: data/campus-sim, layout: auto, fps: null, size: null}\n")
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    for content, stays in (("", False), ('{"write": {}, "read": {}}', True)):
+        (tmp_path / ".dvc/tmp/rwlock").write_text(content)
+        check_data.main()
+        assert (tmp_path / ".dvc/tmp/rwlock").exists() is stays
+
+
 def dry_run(project: Path, root: str) -> str:
     """What DVC says of a run of the pipeline with this root; no stage is started."""
     shutil.copy(REPOSITORY / "dvc.yaml", project)

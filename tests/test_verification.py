@@ -86,6 +86,26 @@ def test_a_damaged_hard_link_is_found_on_both_sides_and_mended(run, monkeypatch)
     assert keep_path(b"two").exists()
 
 
+@pytest.mark.parametrize("left", ["", '{"write": {"data/fr'])
+def test_a_lock_that_a_killed_dvc_left_half_written_is_mended(run, monkeypatch, left):
+    lock = Path(".dvc/tmp/rwlock")
+    lock.parent.mkdir(parents=True)
+    lock.write_text(left)
+    with pytest.raises(UserError, match="1 files are not what was made"):
+        verify.main()
+    assert lock.exists()
+    monkeypatch.setattr("sys.argv", ["verify", "--mend"])
+    verify.main()
+    assert not lock.exists()
+
+
+def test_a_lock_that_is_written_at_this_moment_is_left_alone(tmp_path, monkeypatch):
+    lock = tmp_path / "rwlock"
+    lock.write_text("")
+    monkeypatch.setattr(verification.time, "sleep", lambda _: lock.write_text('{"write": {}, "read": {}}'))
+    assert list(verification.of_locks(tmp_path)) == []
+
+
 def keep_path(content: bytes) -> Path:
     return Path("cache/files/md5") / md5(content)[:2] / md5(content)[2:]
 

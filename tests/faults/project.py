@@ -11,6 +11,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from tests import sandbox
+from vad.pipeline import verification
 
 SOURCE = Path(__file__).parents[2]
 SMALL = {
@@ -90,6 +91,14 @@ class Project:
         if code := self.dvc("repro", *arguments).wait():
             tail = self.log.read_text(errors="replace")[-2000:]
             raise AssertionError(f"dvc repro {' '.join(arguments)} ended with {code}: {tail}")
+
+    def mended(self) -> bool:
+        """Whether DVC's lock was half-written; then ``make demo``'s first command has to mend it."""
+        if not list(verification.of_locks(self.folder / verification.DVC_TMP)):
+            return False
+        command = [sys.executable, "-m", "stages.check_data"]
+        subprocess.run(command, cwd=self.folder, env=self.environment, check=True, capture_output=True)
+        return True
 
     @property
     def lock(self) -> str:

@@ -7,11 +7,16 @@ together.
 
 import hashlib
 import json
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from vad.pipeline import sums
+
+DVC_TMP = Path(".dvc/tmp")
+LOOKS = 5  # at a file that another process may be writing
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,32 @@ def _listing(cache: Path, digest: str) -> dict[str, str] | None:
     if not path.exists() or md5(path) != digest.removesuffix(".dir"):
         return None
     return {entry["relpath"]: entry["md5"] for entry in json.loads(path.read_text())}
+
+
+def of_locks(folder: Path = DVC_TMP) -> Iterator[Problem]:
+    """DVC's note of who reads and writes what, where a ``dvc`` that was killed left it half-written.
+
+    DVC writes it in place, and then refuses every command with "Unable to read RWLock-file"; where there is none, it
+    starts a new one. One that is being written right now is whole a moment later.
+    """
+    path = folder / "rwlock"
+    for attempt in range(LOOKS):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+            return
+        except FileNotFoundError:
+            return
+        except ValueError:
+            time.sleep(0.1 if attempt < LOOKS - 1 else 0)
+    yield Problem(path, "damaged")
+
+
+def mend(problem: Problem) -> None:
+    """Remove what is damaged, a file or a folder, if it is there; ``dvc repro`` makes it again."""
+    if problem.path.is_dir():
+        shutil.rmtree(problem.path)
+    else:
+        problem.path.unlink(missing_ok=True)
 
 
 def objects(cache: Path) -> list[Path]:
