@@ -45,8 +45,8 @@ def of_prototypes(store: FrameStore, sample: pd.DataFrame) -> tuple[dict[str, di
     """Rows of the leak table, of the chosen variant and the others, and how many frames were scored."""
     seed, sizes = params.common().seed, params.section("balance_sample", sampling.Params)
     rng = np.random.default_rng(seed)
-    test = leak.Pool(with_embeddings(fit_clips(store, sample, "test")))
-    pool = test.draw(sizes.test_per_class, rng, balanced=True)
+    drawn = leak.Pool(fit_clips(store, sample, "test")).draw(sizes.test_per_class, rng, balanced=True)
+    pool = leak.Pool(with_embeddings(drawn.clips))
     if len(pool.clips) < 2:
         logging.info("prototypes: no leak to measure: the test clips hold one class or are fewer than two")
         return {}, 0

@@ -65,7 +65,7 @@ def seconds_per_clip(detector: str, most: int) -> tuple[np.ndarray, float]:
     chosen = sorted(fold.test["clip"].unique())[:most]
     model = fitted.load_fitted(MODELS / detector)
     work = Scoring(model, fold.name, plan, fold.test[fold.test["clip"].isin(chosen)], maps=False)
-    names = list(work.clips)
+    names = [clip.name for clip in work.clips.bare]
     work.key(names[0])
     work(names[0], Path())  # the first loads what the others find loaded
     ready = time.perf_counter() - started

@@ -44,9 +44,9 @@ FIXED = {
     "extract_objects": {"max_fit_frames": 100},
     "objects": {"max_objects": 100},
     "object_ae": {"max_objects": 100, "steps": 20},
-    "tracks": {"boxes": 100, "scene_boxes": 100, "components": 2},
+    "tracks": {"boxes": 100, "scene_boxes": 100, "max_fit_frames": 100, "components": 2},
     "stae": {"steps": 8, "max_frames": 200, "holdout_windows": 8},
-    "weak": {"steps": 20, "trees": 10},
+    "weak": {"steps": 20, "trees": 10, "max_regions": 100},
     "evaluation": {"resamples": 200},
     "pictures": {"clips_per_page": 4},
 }  # fmt: skip

@@ -228,5 +228,10 @@ class FrameStore:
             linked: where a clip came without tracks, those that ``link_tracks`` made of its objects.
         """
         table = self.linked_tracks if linked else self.tracks
-        tracks = {clip: own.drop(columns="clip") for clip, own in table.groupby("clip")}
-        return [replace(clip, tracks=tracks.get(clip.name)) for clip in clips]
+        rows = self._linked_rows if linked else table.groupby("clip").indices
+        own = {clip.name: table.iloc[rows[clip.name]].drop(columns="clip") for clip in clips if clip.name in rows}
+        return [replace(clip, tracks=own.get(clip.name)) for clip in clips]
+
+    @cached_property
+    def _linked_rows(self) -> dict[str, np.ndarray]:
+        return self.linked_tracks.groupby("clip").indices

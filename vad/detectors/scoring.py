@@ -13,7 +13,7 @@ from vad.pipeline import artifacts
 from vad.pipeline.errors import UserError
 from vad.pipeline.executor import map_clips
 from vad.pipeline.results import LIVE
-from vad.protocol.fitting import Plan
+from vad.protocol.fitting import Clips, Plan
 
 
 @dataclass
@@ -41,9 +41,13 @@ class Scoring:
         return {name: self.__dict__[name] for name in ("model", "fold", "plan", "rows", "maps")}
 
     @cached_property
-    def clips(self) -> dict[str, Clip]:
-        """The clips by name, each with what the detector reads, and with the frames that are scored."""
-        return {clip.name: clip for clip in self.plan.clips(self.rows)}
+    def clips(self) -> Clips:
+        """The clips with the frames that are scored, and with what the detector reads when they are asked for."""
+        return self.plan.clips(self.rows)
+
+    @cached_property
+    def _at(self) -> dict[str, int]:
+        return {clip.name: number for number, clip in enumerate(self.clips.bare)}
 
     @cached_property
     def _detector(self) -> Any:
@@ -55,7 +59,7 @@ class Scoring:
 
     def key(self, name: str) -> str:
         """The fit, and the clip: its pixels, its frames and what was found in it."""
-        return repr((self._state, self.maps, self.clips[name].digest(self.plan.declared.needs_pixels)))
+        return repr((self._state, self.maps, self.clips[self._at[name]].digest(self.plan.declared.needs_pixels)))
 
     def __call__(self, name: str, folder: Path) -> dict[str, np.ndarray]:
         """The clip's scores.
@@ -63,7 +67,7 @@ class Scoring:
         Raises:
             UserError: a frame has no finite score.
         """
-        clip = self.clips[name]
+        clip = self.clips[self._at[name]]
         scores, maps = self._detector.score(clip)
         columns = {"score": scores.astype(np.float64)}
         if hasattr(self._detector, "live"):
@@ -81,10 +85,12 @@ def score_clips(
 ) -> list[tuple[Clip, dict[str, np.ndarray]]]:
     """(clip, its (N,) scores by column) for every clip that ``rows`` name; their maps go into the folder ``maps``.
 
+    The clips come without what the detector read of them.
+
     Raises:
         UserError: a frame has no finite score.
     """
     work = Scoring(model, fold, plan, rows, maps is not None)
     into = {} if maps is None else {"maps": maps}
-    scores = map_clips(work, list(work.clips), into, desc=f"score {model.name}")
-    return list(zip(work.clips.values(), scores, strict=True))
+    scores = map_clips(work, [clip.name for clip in work.clips.bare], into, desc=f"score {model.name}")
+    return list(zip(work.clips.bare, scores, strict=True))

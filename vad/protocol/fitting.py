@@ -1,8 +1,10 @@
 """What a detector may be fitted on and what it may then score: its plan, from the sample, the protocol and the data."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,29 @@ def why_not(declared: Declaration, store: FrameStore) -> str | None:
     if not declared.needs_pixels:
         return None if len(store.linked_tracks) else "the data set has no person tracks"
     return None if store.has_pixels else "the data set has no pixels, only tracks"
+
+
+class Clips(Sequence[Clip]):
+    """Clips that are given what a detector reads of them when they are asked for, each time anew.
+
+    What tables and arrays they bring is thus in memory one clip at a time, however many there are.
+
+    Attributes:
+        bare: the clips without it.
+    """
+
+    def __init__(self, bare: Sequence[Clip], fill: Callable[[Clip], Clip]) -> None:
+        self.bare, self._fill = list(bare), fill
+
+    def __len__(self) -> int:
+        return len(self.bare)
+
+    @overload
+    def __getitem__(self, at: int) -> Clip: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Clips": ...
+    def __getitem__(self, at: int | slice) -> "Clip | Clips":
+        return Clips(self.bare[at], self._fill) if isinstance(at, slice) else self._fill(self.bare[at])
 
 
 @dataclass(frozen=True)
@@ -66,22 +91,27 @@ class Plan:
                     return f"none of the clips to {use} has pixels"
         return None
 
-    def labelled(self, rows: pd.DataFrame) -> list[Clip]:
+    def labelled(self, rows: pd.DataFrame) -> Clips:
         """As :meth:`clips`, with the labels that ``rows`` give their frames: those of the role, not of the data set."""
         labels = {clip: own.sort_values("frame")["label"].to_numpy(np.int8) for clip, own in rows.groupby("clip")}
-        return [replace(clip, labels=labels[clip.name]) for clip in self.clips(rows)]
+        return Clips([replace(clip, labels=labels[clip.name]) for clip in self._bare(rows)], self._filled)
 
-    def clips(self, rows: pd.DataFrame) -> list[Clip]:
+    def clips(self, rows: pd.DataFrame) -> Clips:
         """The clips that ``rows`` name, restricted to those frames, each with what the detector declares to read."""
-        clips = select(self.store, rows, pixels=self.declared.needs_pixels)
+        return Clips(self._bare(rows), self._filled)
+
+    def _bare(self, rows: pd.DataFrame) -> list[Clip]:
+        return select(self.store, rows, pixels=self.declared.needs_pixels)
+
+    def _filled(self, clip: Clip) -> Clip:
         if "tracks" in self.declared.reads:
-            clips = self.store.with_tracks(clips)
+            (clip,) = self.store.with_tracks([clip])
         if "objects" in self.declared.reads:
             from vad.perception.detection import with_objects
 
-            clips = with_objects(clips, self.store.folder / "objects")
+            (clip,) = with_objects([clip], self.store.folder / "objects")
         if "embeddings" in self.declared.reads:
             from vad.features.semantic import with_embeddings
 
-            clips = with_embeddings(clips)
-        return clips
+            (clip,) = with_embeddings([clip])
+        return clip

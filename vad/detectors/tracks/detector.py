@@ -23,6 +23,7 @@ All of this looks at both sides of a frame. A camera has no other side yet: ``va
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pydantic
@@ -32,6 +33,7 @@ from vad.detectors import streaming
 from vad.detectors.density.mixture import Mixture
 from vad.detectors.density.tails import PlaceTails
 from vad.detectors.tracks.live import Stream
+from vad.perception.flow import spread
 from vad.perception.sight import Perception
 from vad.perception.trajectories import AVERAGE_REACH, SMOOTH_REACH, Trajectories, densify
 from vad.pipeline.errors import CannotFit
@@ -44,6 +46,7 @@ PLACE = [0, 1]  # of shape's columns: where the box stands
 GROUPS = ("motion", "gait", "shape")
 USUAL = 1.0  # nats: the mean surprise of a normal box
 BOXES_PER_COMPONENT = 1000  # of a mixture: the boxes of a track resemble each other, a thousand are some dozen tracks
+RUN = 10  # consecutive training frames that are taken together
 CUT = 0.005  # of the picture's height: a box that comes so near to the border is cut off by it
 
 
@@ -57,6 +60,7 @@ class Params(Section):
     regularisation: float = pydantic.Field(gt=0, le=1)
     boxes: int = pydantic.Field(ge=100, le=10_000_000)
     scene_boxes: int = pydantic.Field(ge=100, le=10_000_000)
+    max_fit_frames: int = pydantic.Field(1_000_000, ge=100, le=100_000_000)  # older models were saved without it
     alarm_level: float = pydantic.Field(gt=0, le=0.1)
     map_rows: int = pydantic.Field(ge=4, le=120)
 
@@ -64,10 +68,16 @@ class Params(Section):
 def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarray]:
     """Both densities, their tails on held-out training clips, and their weights.
 
+    Args:
+        clips: each with its tracks; one is in memory at a time, then its boxes on ``params.max_fit_frames`` of all
+            frames, evenly spread over scenes and clips.
+
     Raises:
         CannotFit: the training clips hold no boxes.
     """
-    boxes = [_boxes(clip, params) for clip in clips]
+    bare = [replace(clip, tracks=None) for clip in clips]
+    frames = {clip.name: clip.frames for clip in spread(bare, params.max_fit_frames, RUN)}
+    boxes = [_boxes(clip.only(frames[clip.name]), params) for clip in clips if clip.name in frames]
     boxes = [b for b in boxes if len(b["frames"])]
     if not boxes:
         raise CannotFit("the training clips hold no person boxes")
@@ -195,10 +205,11 @@ class _Densities:
 
 
 def _boxes(clip: Clip, params: Params) -> dict:
-    """The clip's boxes on its permitted frames, see :func:`_described`."""
+    """What a fit needs of the clip's boxes on its permitted frames, see :func:`_described`."""
     if clip.tracks is None or clip.tracks.empty:
         return _nothing(clip)
-    return _permitted(_described(clip, _trajectories(clip, params), params), clip)
+    boxes = _permitted(_described(clip, _trajectories(clip, params), params), clip)
+    return {name: boxes[name] for name in ("scene", "frames", *GROUPS, "place")}
 
 
 def _trajectories(clip: Clip, params: Params) -> Trajectories:

@@ -9,6 +9,7 @@ A training video that happens to have more regions must not weigh more: each vid
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,7 @@ class Params(training.Params):
     leaves: int = pydantic.Field(ge=2, le=64)
     leaf_regions: int = pydantic.Field(ge=1, le=100_000)
     tree_penalty: float = pydantic.Field(ge=0, le=1000)
+    max_regions: int = pydantic.Field(200_000, ge=100, le=100_000_000)  # older models were saved without it
 
 
 def why_not(clips: Sequence[Clip]) -> str | None:
@@ -48,12 +50,13 @@ def why_not(clips: Sequence[Clip]) -> str | None:
 
 
 def bags(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    """(clips that show what is normal where, normal videos, abnormal videos).
+    """(clips that show what is normal where, normal videos, abnormal videos), without their objects.
 
     The training clips are the first; where no other video is normal, every other one of them is a normal video.
     """
-    known = [clip for clip in clips if clip.split == "train"]
-    labelled = [clip for clip in clips if clip.split != "train"]
+    bare = [replace(clip, objects=None) for clip in clips]
+    known = [clip for clip in bare if clip.split == "train"]
+    labelled = [clip for clip in bare if clip.split != "train"]
     abnormal = [clip for clip in labelled if clip.labels.any()]
     normal = [clip for clip in labelled if not clip.labels.any()]
     if len(normal) < FEWEST:
@@ -65,7 +68,8 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     """Evidence from one label per clip.
 
     Args:
-        clips: of the role ``weak``, whose labels are their clip's in every frame, with their objects.
+        clips: of the role ``weak``, whose labels are their clip's in every frame, with their objects: one clip's are
+            in memory at a time. Of more than ``params.max_regions`` regions, every so many-th of each video teaches.
 
     Returns:
         ``reference.<scene>`` and ``trees.*``.
@@ -76,10 +80,14 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     if reason := why_not(clips):
         raise UserError(f"weak: {reason}")
     known, normal, abnormal = bags(clips)
-    state = regions.reference(known)
+    at = {clip.name: number for number, clip in enumerate(clips)}
+    state = regions.reference(clips[at[clip.name]] for clip in known)
+    counts = [len(_regions(clips[at[clip.name]], params.stride)) for clip in normal + abnormal]
+    step = max(1, -(-sum(counts) // params.max_regions))
     features, labels, weights = [], [], []
     for label, videos in ((0, normal), (1, abnormal)):
-        found = [_regions(clip, params.stride, state) for clip in videos]
+        tables = (_regions(clips[at[clip.name]], params.stride).iloc[::step] for clip in videos)
+        found = [regions.measured(own, clip.scene, clip.size, state) for clip, own in zip(videos, tables, strict=True)]
         found = [own for own in found if len(own)]
         features += found
         labels += [np.full(len(own), label) for own in found]
@@ -89,12 +97,10 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     return state | evidence.fit(np.concatenate(features), np.concatenate(labels), every, regions.RISING, params, seed)
 
 
-def _regions(clip: Clip, stride: int, state: dict[str, np.ndarray]) -> np.ndarray:
-    """(N, F) of a training video's sampled moments; of one that is stored in runs, of each run's middle."""
+def _regions(clip: Clip, stride: int) -> pd.DataFrame:
+    """The regions of a training video's sampled moments; of one that is stored in runs, of each run's middle."""
     table = detection.objects_of(clip)
-    if clip.split != "weak":
-        table = table[table["frame"].isin(moments(clip.stored, stride))]
-    return regions.measured(table, clip.scene, clip.size, state)
+    return table if clip.split == "weak" else table[table["frame"].isin(moments(clip.stored, stride))]
 
 
 class Detector:

@@ -4,7 +4,7 @@ Places and speeds are compared with those that the scene's normal training clips
 units of the typical object at that row, so that one model serves all cameras.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ SLOWEST = 0.05  # body heights per second: below it nothing moves
 BORDER = 3  # pixels from the picture's edge within which an object is cut off
 
 
-def reference(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
+def reference(clips: Iterable[Clip]) -> dict[str, np.ndarray]:
     """``reference.<scene>`` (M, 3): feet x and y in frame heights and log speed of normal objects."""
     found: dict[str, list[np.ndarray]] = {}
     for clip in clips:
