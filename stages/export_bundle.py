@@ -6,9 +6,11 @@ In: what was fitted and scored, data/fused.parquet, data/fusion.json, data/scene
 import logging
 from pathlib import Path
 
+import pandas as pd
+
 from vad.data.frames import DATA, FrameStore
 from vad.data.packing import Params as Extraction
-from vad.deploy import bundle, card, export, sealed
+from vad.deploy import bundle, card, eight_bit, export, sealed
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
 from vad.features import encoders, semantic
@@ -19,12 +21,14 @@ from vad.pipeline.errors import CannotFit
 from vad.pipeline.results import read_json, read_table
 from vad.post_processing import fused, fusion, temporal, thresholds
 from vad.protocol.fitting import Plan
+from vad.protocol.folds import select
 
 OUT = DATA / "bundle"
 
 
 def main() -> dict:
     settings, common = params.section("bundle", export.Params), params.common()
+    export.check_precision(settings)
     store = FrameStore()
     weights = {fold: own["weights"] for fold, own in read_json(DATA / "fusion.json")["chosen"].items()}
     try:
@@ -49,18 +53,20 @@ def main() -> dict:
         models = {name: fitted.load_fitted(folder / "models" / name).meta for name in names}
         smoothing = params.section("temporal", temporal.Params)
         normal = export.normal_scores(folder / "models", names, smoothing)
-        values = {name: own.to_numpy() for name, own in normal.items()}
-        values[FUSION] = export.fused_normal(normal, decision.weights)
-        artifacts.save_state(folder / "calibration", {"normal": values}, {})
+        _calibrate(folder, normal, decision)
         described = _settings(settings, names, decision, smoothing)
         _perception(folder, described)
-        made = bundle.FittedBundle(folder, described)
-        graphs = {"networks": export.save_networks(made), "heads": export.save_heads(made)}
+        made = bundle.FittedBundle(folder, described.model_copy(update={"engine": "torch"}))
+        seen = export.looks(made)
+        graphs = {"networks": export.save_networks(made, seen), "heads": export.save_heads(made)}
         described = described.model_copy(update=graphs)
+        if settings.precision == "int8" and seen:
+            normal |= _rounded(made, described, seen, store)
+            _calibrate(folder, normal, decision)
         artifacts.save_json(folder / "bundle.json", described.model_dump(mode="json"), digits=None)
         evaluation = params.section("evaluation", measures.Params)
         events = read_table(DATA / "events.csv")
-        facts = card.card(decision, events, evaluation, tuning.merge_seconds, models)
+        facts = card.card(decision, events, evaluation, tuning.merge_seconds, models) | card.rounded(described)
         artifacts.save_json(folder / "card.json", facts)
         card.write(folder, facts, common.protocol)
         sealed.seal(folder)
@@ -78,6 +84,22 @@ def stand_aside(reason: str) -> dict:
     return {"detectors": 0}
 
 
+def _rounded(
+    made: bundle.FittedBundle, described: bundle.Settings, seen: list[export.Looks], store: FrameStore
+) -> dict[str, pd.Series]:
+    """Round the graphs of ``made`` to int8; what held-out normal video scores by them."""
+    plan = Plan.of(registry.declared(eight_bit.looking(made)[0]), store)
+    eight_bit.quantise(made, seen, select(store, plan.sample[plan.sample["role"] == "fit_all"]))
+    by_graphs = bundle.FittedBundle(made.folder, described)
+    return eight_bit.normal_scores(by_graphs, select(store, plan.folds[0].calibration))
+
+
+def _calibrate(folder: Path, normal: dict[str, pd.Series], decision: export.Decision) -> None:
+    values = {name: own.to_numpy() for name, own in normal.items()}
+    values[FUSION] = export.fused_normal(normal, decision.weights)
+    artifacts.save_state(folder / "calibration", {"normal": values}, {})
+
+
 def _settings(
     settings: export.Params, names: list[str], decision: export.Decision, smoothing: temporal.Params
 ) -> bundle.Settings:
@@ -91,6 +113,7 @@ def _settings(
         short_side=params.section("extract_frames", Extraction).short_side,
         stride=settings.stride,
         engine=settings.engine,
+        precision=settings.precision,
         networks=[],
         heads={},
         temporal=smoothing,

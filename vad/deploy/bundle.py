@@ -26,7 +26,7 @@ from vad.deploy import sealed
 from vad.deploy.scorer import Calibration, CameraScorer
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
-from vad.features import backbones
+from vad.features import backbones, quantising
 from vad.perception import detection, embedding, followed, tracking
 from vad.perception.camera import Camera
 from vad.perception.scene import Scene
@@ -39,6 +39,7 @@ from vad.post_processing import temporal
 FORMAT = 1
 AGAIN = "make it again with 'dvc repro export_bundle'"
 Engine = Literal["torch", "onnxruntime", "openvino"]
+Precision = Literal["float32", "int8"]
 
 
 class Network(Section):
@@ -57,6 +58,7 @@ class Settings(Section):
         stride: every so many-th frame is scored; short_side: to which larger frames are brought, pixels.
         weights: of the detectors in the fusion; thresholds: by detector and ``fusion``, on the calibrated scale;
         scene_thresholds: scene -> the same, where tuned per scene.
+        precision: of the networks' graphs; the heads' are float32.
         networks: what the engine runs where it is not torch; heads: detector -> the graph of what follows the backbone.
         objects, linking, encoder: the sections of params.yaml by which objects were found and linked, frames embedded.
     """
@@ -67,6 +69,7 @@ class Settings(Section):
     short_side: int | None
     stride: int = pydantic.Field(ge=1)
     engine: Engine
+    precision: Precision = "float32"
     networks: list[Network]
     heads: dict[str, Annotated[str, pydantic.Field(pattern=r"^head_\w+\.onnx$")]]
     temporal: temporal.Params
@@ -187,7 +190,8 @@ def load(folder: Path | str, engine: Engine | None = None) -> FittedBundle:
         engine: which runs the networks; None: the one that the bundle names.
 
     Raises:
-        UserError: a file was changed, added or lost, the format is another, or something it needs is not installed.
+        UserError: a file was changed, added or lost, the format is another, something it needs is not installed, or
+            its int8 graphs cannot be run here.
     """
     folder = Path(folder)
     # The products of one frame are small: a second thread of NumPy's doubles their cost by waiting awake for the next.
@@ -204,7 +208,16 @@ def load(folder: Path | str, engine: Engine | None = None) -> FittedBundle:
         registry.declared(name)
     if missing := {*settings.detectors, FUSION} - settings.thresholds.keys():
         raise UserError(f"{folder} has no threshold of {', '.join(sorted(missing))}: {AGAIN}")
-    return FittedBundle(folder, settings.model_copy(update={"engine": engine}) if engine else settings)
+    settings = settings.model_copy(update={"engine": engine}) if engine else settings
+    _check_precision(folder, settings)
+    return FittedBundle(folder, settings)
+
+
+def _check_precision(folder: Path, settings: Settings) -> None:
+    if settings.precision == "int8" and settings.networks:
+        if settings.engine == "torch":
+            raise UserError(f"{folder}: the engine torch runs no int8 graphs: take onnxruntime or openvino")
+        quantising.check_processor()
 
 
 def _arrays(folder: Path) -> artifacts.States:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vad.deploy.bundle import Settings
 from vad.deploy.export import Decision
 from vad.deploy.stream import FUSION
 from vad.detectors.titles import title
@@ -51,6 +52,11 @@ def card(
         "unsaid": [kind for kind, found in types.items() if found["verdict"] == "unsaid"],
         "versions": {name: version for meta in models.values() for name, version in meta["versions"].items()},
     }
+
+
+def rounded(settings: Settings) -> dict:
+    """What the card says of graphs in int8: ``int8``, their files; nothing where all are float32."""
+    return {"int8": [one.file for one in settings.networks]} if settings.precision == "int8" else {}
 
 
 def _run(decision: Decision, events: pd.DataFrame, measuring: Params, merge_seconds: float) -> answer.Run:
@@ -102,6 +108,12 @@ def text(card: dict, protocol: Protocol) -> str:
     fits = card["fitted_on"].items()
     lines += ["", *(f"- {name}: {own['frames']} frames of {_list(own['scenes'])}" for name, own in fits)]
     lines += ["", f"Blind to: {_list(card['blind'])}. Too few events to say: {_list(card['unsaid'])}."]
+    if "int8" in card:
+        lines += [
+            "",
+            f"In int8: {_list(card['int8'])}. What is said above of scores and alarms was measured in float32; the "
+            "held-out normal scores that calibrate are those of the int8 graphs. What int8 costs: docs/bundle.md.",
+        ]
     made = [f"{name} {version}" for name, version in sorted(card["versions"].items())]
     lines += ["", f"Made with {_list(made)}."]
     return "\n".join(lines) + "\n"

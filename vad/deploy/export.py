@@ -19,6 +19,8 @@ import pydantic
 from vad.deploy.bundle import FittedBundle, Network
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
+from vad.features import quantising
+from vad.features.backbones import Backbone
 from vad.perception.camera import Camera
 from vad.perception.passes import Pass
 from vad.pipeline.errors import CannotFit, UserError
@@ -29,6 +31,7 @@ from vad.protocol.fitting import Plan
 
 log = logging.getLogger(__name__)
 
+Looks = tuple[Backbone, list[str], int]  # what is looked through: backbone, outputs, side of the input in pixels
 SHARE = 0.75  # of an equal share of the fusion's weight, at least
 
 
@@ -38,7 +41,23 @@ class Params(Section):
     detectors: Literal["fusion", "all"] | list[str]
     threshold: Literal["budget", "f1"]
     engine: Literal["torch", "onnxruntime", "openvino"]
+    precision: Literal["float32", "int8"]
     stride: int = pydantic.Field(ge=1, le=100)
+
+
+def check_precision(settings: Params) -> None:
+    """Refuse a precision that the engine cannot run, before anything is made.
+
+    Raises:
+        UserError: int8 by PyTorch, or on a processor that cannot add it up.
+    """
+    if settings.precision == "int8":
+        if settings.engine == "torch":
+            raise UserError(
+                "params.yaml: bundle.precision = int8 is of graphs, which bundle.engine = torch does not run: take "
+                "the engine onnxruntime or openvino"
+            )
+        quantising.check_processor()
 
 
 def chosen(wanted: Literal["fusion", "all"] | list[str], weights: dict[str, dict[str, float]]) -> list[str]:
@@ -97,13 +116,17 @@ def save_model(name: str, folder: Path, plan: Plan) -> None:
         fitted.copy(MODELS / name, folder / name)
 
 
-def save_networks(made: FittedBundle) -> list[Network]:
-    """Write a graph of every network that a camera of the bundle ``made`` runs through without gradients."""
+def looks(made: FittedBundle) -> list[Looks]:
+    """The networks that a camera of the bundle ``made`` runs through without gradients."""
     scene, known = next(iter(made.known_scenes.items()), ("", None))
     size = (320, 240) if known is None else known.background.image.shape[1::-1]
     scorer = made.open(Camera("export", scene, 25.0, size))
     seen = [(one.backbone, *one.graph) for one in scorer.perception.components() if isinstance(one, Pass) and one.graph]
-    seen += [one.looks_through for one in made.fitted.values() if getattr(one, "looks_through", None)]
+    return seen + [one.looks_through for one in made.fitted.values() if getattr(one, "looks_through", None)]
+
+
+def save_networks(made: FittedBundle, seen: list[Looks]) -> list[Network]:
+    """Write a graph of each of the networks of ``made``, see :func:`looks`."""
     networks: list[Network] = []
     for backbone, names, side in seen:
         file = f"network{len(networks)}.onnx"

@@ -6,7 +6,8 @@ layer that is asked for.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy, deepcopy
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +56,7 @@ class Backbone:
         self._shift = (-torch.tensor(mean) / torch.tensor(std)).view(1, 3, 1, 1).to(device)
         self._graphs: dict[tuple[tuple[str, ...], str | None], fx.GraphModule] = {}
         self._runners: list[tuple[set[str], int, engines.Runner]] = []
+        self._seen: list[np.ndarray] | None = None
 
     @property
     def network(self) -> nn.Module:
@@ -98,6 +100,8 @@ class Backbone:
         Args:
             grad_from: the layer at which a gradient graph starts; None for no gradients.
         """
+        if self._seen is not None:
+            self._seen.append(x.cpu().numpy())
         for known, side, run in self._runners:
             if grad_from is None and known.issuperset(names) and x.shape[-1] == side:
                 found = run({"x": x.cpu().numpy()})
@@ -107,6 +111,15 @@ class Backbone:
             if grad_from is not None or self._type is torch.float32:
                 return list(graph(x))
             return [layer.float() for layer in graph(x.to(self._type, memory_format=torch.channels_last))]
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[np.ndarray]]:
+        """What goes into the network meanwhile: its batches (B, 3, S, S), preprocessed."""
+        self._seen = []
+        try:
+            yield self._seen
+        finally:
+            self._seen = None
 
     def export(self, names: Sequence[str], side: int, path: Path) -> None:
         """Write the network from a preprocessed batch ``x`` (B, 3, side, side) to ``names`` as an ONNX graph."""
