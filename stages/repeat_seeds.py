@@ -83,8 +83,8 @@ def detector_rows(name: str, plan: Plan) -> pd.DataFrame:
         model = fitted.Fitted.of(name, {fold.name: state}, settings, about, *needs)
         for rows, parts in ((fold.test, test), (fold.calibration, normal)):
             own = fitted.by_clip(rows)
-            for clip, columns in score_clips(model, fold.name, plan, rows):
-                parts.append(own[clip.name].assign(fold=fold.name, **columns))
+            for clip, scored in score_clips(model, fold.name, plan, rows):
+                parts.append(own[clip.name].assign(fold=fold.name, **scored.columns))
     manifest = plan.store.manifest.set_index("clip")
     fps, scenes = manifest["fps"].astype(float).to_dict(), manifest["scene"].to_dict()
     table = fused.numbered(scores.table(test, pd.concat(normal)), plan.sample)

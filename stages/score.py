@@ -27,16 +27,17 @@ def main(name: str) -> dict:
 
     plan = Plan.of(declared)
     model = fitted.load_fitted(MODELS / name)
-    parts = []
+    parts, seconds = [], 0.0
     with artifacts.replacing(MAPS / name) as folder:
         folder.mkdir()
         for fold in plan.folds:
             rows = fitted.by_clip(fold.test)
-            for clip, columns in score_clips(model, fold.name, plan, fold.test, folder):
-                parts.append(rows[clip.name].assign(fold=fold.name, **columns))
+            for clip, scored in score_clips(model, fold.name, plan, fold.test, folder):
+                parts.append(rows[clip.name].assign(fold=fold.name, **scored.columns))
+                seconds += scored.seconds
     table = scores.table(parts, model.normal)
     artifacts.save_table(SCORES / f"{name}.parquet", table)
-    return {"frames": len(table)}
+    return {"frames": sum(map(len, parts)), "work_seconds": round(seconds, 1)}
 
 
 def leave_out(name: str) -> dict:

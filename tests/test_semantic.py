@@ -35,14 +35,14 @@ def test_embeddings_come_back_aligned_with_any_choice_of_frames(tmp_path):
     path = tmp_path / "embeddings.npz"
     artifacts.save_arrays(path, semantic.embed(clips, Brightness()))
 
-    b, a = semantic.with_embeddings([clip("b", [9]), clip("a", [1, 3])], path)
+    b, a = semantic.with_embeddings([clip("b", [9]), clip("a", [1, 3])], semantic.load_embeddings(path))
 
     np.testing.assert_allclose(b.embeddings[:, 1], np.sin(np.array([180]) / 255), atol=0.01)
     np.testing.assert_allclose(a.embeddings[:, 1], np.sin(np.array([20, 60]) / 255), atol=0.01)
     assert a.only([3]).embeddings.shape == (1, 2)
     for unknown in (clip("a", [1, 4]), clip("a", [2, 99]), clip("c", [0])):
         with pytest.raises(UserError, match="no embedding for some frames of clip"):
-            semantic.with_embeddings([unknown], path)
+            semantic.with_embeddings([unknown], semantic.load_embeddings(path))
 
 
 def test_views_are_the_frame_and_its_quarters():

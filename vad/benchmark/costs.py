@@ -42,5 +42,6 @@ def costs(detectors: Sequence[str], timings: dict[str, Known]) -> dict[str, Know
 
 
 def _per_frame(record: Known) -> float | None:
-    """Milliseconds per frame of a stage's record."""
-    return 1000 * record["seconds"] / record["frames"] if record["frames"] else None
+    """Milliseconds per frame of a stage's record; of results that were kept, those when they were computed."""
+    seconds = record["seconds"] if record["work_seconds"] is None else record["work_seconds"]
+    return 1000 * seconds / record["frames"] if record["frames"] else None

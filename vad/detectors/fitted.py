@@ -21,7 +21,7 @@ from vad.detectors import registry
 from vad.pipeline import artifacts, params
 from vad.pipeline.errors import CannotFit, UserError
 from vad.pipeline.params import Section
-from vad.pipeline.results import LIVE, MODELS
+from vad.pipeline.results import LIVE, MODELS, why_skipped
 from vad.protocol.declaration import SWITCHED_OFF
 
 if TYPE_CHECKING:  # a detector that is switched off stands aside before any of these is loaded
@@ -106,8 +106,8 @@ def save(
     normal = []
     for fold in plan.folds:
         rows = by_clip(fold.calibration)
-        for clip, columns in score_clips(model, fold.name, plan, fold.calibration):
-            normal.append(rows[clip.name].assign(fold=fold.name, scene=clip.scene, fps=clip.fps, **columns))
+        for clip, scored in score_clips(model, fold.name, plan, fold.calibration):
+            normal.append(rows[clip.name].assign(fold=fold.name, scene=clip.scene, fps=clip.fps, **scored.columns))
     artifacts.save_state(into / declared.name, states, meta, {"normal": _normal(normal)})
     return {"frames": plan.frames}
 
@@ -167,6 +167,16 @@ class Fitted:
         needs = (backbone or self.backbone,) if registry.declared(self.name).needs_backbone else ()
         return registry.module(self.name).Detector(self.states[fold], self.settings, *needs)
 
+    def beside(self, folder: Path = MODELS) -> "list[Fitted]":
+        """The other fitted detectors in ``folder`` that look at whole frames through the same backbone."""
+        looked = ("backbone", "backbone_digest")
+        names = [name for name in registry.names() if name != self.name and _looks_through_backbone(name)]
+        if not _looks_through_backbone(self.name):
+            return []
+        fitted = [name for name in names if why_skipped(name, folder) is None]
+        metas = {name: artifacts.load_meta(folder / name) for name in fitted}
+        return [load_fitted(folder / name) for name in fitted if all(metas[name][x] == self.meta[x] for x in looked)]
+
     @cached_property
     def backbone(self) -> Any:
         """The backbone (``vad.features.backbones.Backbone``) that it was fitted with."""
@@ -180,6 +190,11 @@ class Fitted:
                 "fit it again, or install the versions in its meta.json"
             )
         return backbone
+
+
+def _looks_through_backbone(name: str) -> bool:
+    declared = registry.declared(name)
+    return declared.needs_backbone and declared.reads == ("frames",) and not declared.labelled
 
 
 def load_fitted(folder: Path | str) -> Fitted:

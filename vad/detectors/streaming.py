@@ -5,7 +5,7 @@ from the store, and gives each wanted frame back once it can be judged. ``Detect
 from the frame store.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -107,17 +107,35 @@ def judged(sight: Sight, scores: np.ndarray, maps: np.ndarray | None) -> list[Ju
     ]
 
 
-def score(detector: Streaming, clip: Clip) -> tuple[np.ndarray, np.ndarray | None]:
+Arrays = tuple[np.ndarray, np.ndarray | None]
+
+
+def score(detector: Streaming, clip: Clip) -> Arrays:
     """(N,) float32 scores and (N, h, w) float16 maps, or None, of ``clip.frames`` from the frame store."""
+    return score_together([detector], clip)[0]
+
+
+def score_together(detectors: Sequence[Streaming], clip: Clip) -> list[Arrays]:
+    """As :func:`score`, of several detectors that see the clip once: what they share is computed once.
+
+    Raises:
+        ValueError: they need different frames around those that are judged, and would not see what each sees alone.
+    """
     perception = Perception(camera_of(clip))
     if clip.embeddings is not None:
         embedding.give(perception, embedding.Stored(clip))
     detection.give(perception, detection.Stored(clip))
     followed.give(perception, followed.Stored(clip))
-    stream = detector.stream(perception)
-    found: list[Judged] = []
-    for sight in sights(clip, stream.past, stream.latency, stream.pixels):
-        found += stream.push(sight)
+    streams = [detector.stream(perception) for detector in detectors]
+    (need,) = {(stream.past, stream.latency, stream.pixels) for stream in streams}
+    found: list[list[Judged]] = [[] for _ in streams]
+    for sight in sights(clip, *need):
+        for own, stream in zip(found, streams, strict=True):
+            own += stream.push(sight)
+    return [_arrays(own) for own in found]
+
+
+def _arrays(found: list[Judged]) -> Arrays:
     scores = np.array([one.score for one in found], np.float32)
     maps = [one.map for one in found if one.map is not None]
     return scores, np.stack(maps) if maps else None

@@ -49,6 +49,7 @@ class Backbone:
         self.image_size = image_size
         self.params: Params | None = None  # by which it was loaded
         self.device = device
+        self.precision = precision
         self._type = getattr(torch, precision)
         self._net = net.eval().requires_grad_(False)
         # Folded into one multiply-add on the 0-255 scale.

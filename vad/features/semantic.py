@@ -101,18 +101,23 @@ def load_embeddings(path: Path | str = EMBEDDINGS) -> dict[str, tuple[np.ndarray
     return {str(name): (frame[own], embedding[own]) for name, own in rows.items()}
 
 
-def with_embeddings(clips: Iterable[Clip], path: Path | str = EMBEDDINGS) -> list[Clip]:
+def with_embeddings(
+    clips: Iterable[Clip], cached: dict[str, tuple[np.ndarray, np.ndarray]] | None = None
+) -> list[Clip]:
     """The same clips, each with the cached embeddings of its frames.
+
+    Args:
+        cached: what :func:`load_embeddings` gave; read where it is not given.
 
     Raises:
         UserError: a frame has none: the file is older than the sample.
     """
-    cached, filled = load_embeddings(path), []
+    cached, filled = load_embeddings() if cached is None else cached, []
     for clip in clips:
         numbers, embeddings = cached.get(clip.name, (np.zeros(0, np.int64), np.zeros((0, 1), np.float32)))
         rows = np.searchsorted(numbers, clip.frames)
         known = rows < len(numbers)
         if not known.all() or (numbers[rows] != clip.frames).any():
-            raise UserError(f"{path} has no embedding for some frames of clip {clip.name}: run 'dvc repro embed'")
+            raise UserError(f"{EMBEDDINGS} has no embedding for some frames of clip {clip.name}: run 'dvc repro embed'")
         filled.append(replace(clip, embeddings=embeddings[rows]))
     return filled

@@ -31,7 +31,9 @@ class Pass:
             layers: of "layer1" to "layer4" and ``LOGITS``.
             gradients: the logits' gradients with respect to ``layers`` will be asked for.
         """
-        own = perception.once((cls, id(backbone)), lambda: cls(backbone))
+        # Gradients are float32 always: where the others' pass is not, theirs is one of its own.
+        apart = gradients and backbone.precision != "float32"
+        own = perception.once((cls, id(backbone), apart), lambda: cls(backbone))
         own._layers += [layer for layer in layers if layer not in own._layers]
         if gradients:
             known = [own._gradients_from] if own._gradients_from else []

@@ -9,8 +9,8 @@ import platform
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -34,6 +34,20 @@ class Keyed(Protocol):
         """What the result depends on beside code and versions: the clip's content, parameters, fitted state.
 
         None where it cannot be told: then nothing is kept.
+        """
+
+
+@runtime_checkable
+class Shared(Keyed, Protocol):
+    """A work that can do others on the way, whose results are kept for whoever asks for them later."""
+
+    def beside(self) -> "Sequence[Shared]":
+        """The others."""
+
+    def together(self, clip: Any, folders: Sequence[Path], others: "Sequence[Shared]") -> list[Any]:
+        """The values of this work and of ``others``, each of which writes into its own of ``folders``.
+
+        None for one of the others that failed: it says why when its own turn comes.
         """
 
 
@@ -75,12 +89,34 @@ class Batch:
             holder = Path(made)
             for name in self.into:
                 (holder / name).mkdir()
-            value = self.work(clip, holder)
+            value = self._computed(clip, holder)
             if key is not None and self.cache is not None and self._still(key, clip):
                 self.cache.put(key, holder, value)
             for name, folder in self.into.items():
                 for file in (holder / name).iterdir():
                     os.replace(file, folder / file.name)
+        return value
+
+    def _computed(self, clip: Any, made: Path) -> Any:
+        """The clip's value; those of works beside this one are kept, where nobody did them before."""
+        if self.cache is None or not isinstance(self.work, Shared):
+            return self.work(clip, made)
+        beside = [replace(self, work=work) for work in self.work.beside()]
+        keys = [(other, other._key(clip)) for other in beside]
+        wanted = [(other, key) for other, key in keys if key is not None and not self.cache.has(key)]
+        if not wanted:
+            return self.work(clip, made)
+        with contextlib.ExitStack() as holders:
+            folders = [made]
+            for _ in wanted:
+                holder = holders.enter_context(tempfile.TemporaryDirectory(prefix=".clip-", dir=made.parent))
+                folders.append(Path(holder))
+                for name in self.into:
+                    (folders[-1] / name).mkdir()
+            value, *others = self.work.together(clip, folders, [other.work for other, _ in wanted])
+            for (other, key), folder, own in zip(wanted, folders[1:], others, strict=True):
+                if own is not None and other._still(key, clip):
+                    self.cache.put(key, folder, own)
         return value
 
     def _key(self, clip: Any) -> str | None:

@@ -83,6 +83,10 @@ class ClipCache:
         shutil.rmtree(entry, ignore_errors=True)
         return MISS
 
+    def has(self, key: str) -> bool:
+        """Whether something is kept under ``key``; whether it is whole shows when it is taken."""
+        return (self._entry(key) / SUMS).exists()
+
     def put(self, key: str, made: Path, value: Any) -> None:
         """Keep ``value`` and the files in the folders of ``made``. A disk without room for it is no error.
 

@@ -113,5 +113,11 @@ class Plan:
         if "embeddings" in self.declared.reads:
             from vad.features.semantic import with_embeddings
 
-            (clip,) = with_embeddings([clip])
+            (clip,) = with_embeddings([clip], self._embeddings)
         return clip
+
+    @cached_property
+    def _embeddings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        from vad.features.semantic import load_embeddings
+
+        return load_embeddings()
