@@ -1,6 +1,7 @@
 """A bundle in int8: its graphs are rounded by normal video, calibrated by themselves, said in the card, or refused."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.test_bundle import SMOOTHING
 from tests.test_engines import PADIM
 from tests.test_padim import Pyramid
 from vad.data.frames import Clip
-from vad.deploy import bundle, card, eight_bit, export, sealed
+from vad.deploy import bundle, card, comparing, eight_bit, export, sealed
 from vad.deploy.stream import FUSION
 from vad.detectors import padim
 from vad.features import backbones
@@ -146,6 +147,22 @@ def test_the_card_says_that_it_is_int8(rounded: Path, made: bundle.FittedBundle)
     facts["detectors"][FUSION] = one
     assert "int8" not in card.text(facts, "clean")
     assert "In int8: network0.onnx. " in card.text(facts | card.rounded(settings), "clean")
+
+
+def test_two_bundles_are_compared_frame_by_frame(made: bundle.FittedBundle, rounded: Path, clips: list[Clip]) -> None:
+    part = [replace(clip, labels=(clip.frames >= 20).astype(np.int8)) for clip in clips[:2]]
+    ours, cost = comparing.scores(made, part)
+    theirs, _ = comparing.scores(bundle.load(rounded), part)
+    assert cost > 0
+    scores = made.fitted["padim"].score(part[0])[0]
+    causal = temporal.causal(scores.astype(np.float64), part[0].frames, part[0].fps, SMOOTHING)
+    np.testing.assert_allclose(ours.loc[ours["clip"] == "t0", "padim"], causal, rtol=1e-5)
+    ours["padim"], theirs["padim"] = ours["label"].astype(float), -theirs["label"].astype(float)
+    ours["padim over"] = (ours["frame"] < 10).astype(bool)
+    found = comparing.differences(ours, theirs, 100, 0.95, 0).set_index("detector").loc["padim"]
+    assert found.tolist()[:6] == [1.0, 0.0, -1.0, -1.0, -1.0, 0.5]
+    taken = comparing.times(bundle.load(rounded), bundle.load(rounded), 3)
+    assert taken["graph"].tolist() == ["network0.onnx layer1+layer2 64x64"]
 
 
 def test_clips_are_taken_evenly(clips: list[Clip]) -> None:
