@@ -93,9 +93,8 @@ def _timelines(project: Project, clip: str, when: Stamp) -> pd.DataFrame:
 def setting(project: Project) -> scorecard.Setting:
     """What alarms are judged with, as ``stages.evaluate`` puts it together."""
     tuned = json(project.thresholds)
-    return scorecard.Setting(
-        fps(project), table(project.data / "events.csv"), tuned["merge_seconds"], tuned["per_scene"]
-    )
+    events, latency = table(project.data / "events.csv"), json(project.data / "latency.json")
+    return scorecard.Setting(fps(project), events, tuned["merge_seconds"], tuned["per_scene"], latency)
 
 
 def watched(project: Project, detector: str) -> pd.DataFrame:

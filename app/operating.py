@@ -38,7 +38,8 @@ def outcomes(test: pd.DataFrame, over: np.ndarray, setting: scorecard.Setting) -
     """Every event of the scored clips: clip, type, begin and end in seconds, delay in seconds (NaN where missed)."""
     events = setting.events if len(setting.events) else alarms.label_events(test)
     events = events[events["clip"].isin(set(test["clip"]))]
-    delays = alarms.delays(over, test, alarms.Footage.of(test, setting.fps), events, setting.merge_seconds)
+    footage, late = alarms.Footage.of(test, setting.fps), setting.late(test)
+    delays = alarms.delays(over, test, footage, events, setting.merge_seconds, late)
     rate = events["clip"].map(setting.fps).astype(float)
     return pd.DataFrame(
         {

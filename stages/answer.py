@@ -1,7 +1,7 @@
 """Answer the title: the detector to trust, its threshold, what to expect of it and what it will miss.
 
-In: data/fused.parquet, data/thresholds.json, data/events.csv, data/manifest.csv. Out: data/answer.json (see
-vad.evaluation.answer), its sentences under ``says``.
+In: data/fused.parquet, data/thresholds.json, data/events.csv, data/latency.json, data/manifest.csv. Out:
+data/answer.json (see vad.evaluation.answer), its sentences under ``says``.
 """
 
 import logging
@@ -32,6 +32,7 @@ def main() -> dict:
             confidence=settings.confidence,
             resamples=settings.resamples,
             seed=common.seed,
+            latency=artifacts.load_json(DATA / "latency.json"),
         )
     )
     found["says"] = saying.sentences(found)

@@ -1,8 +1,8 @@
 """Measure what every detector and fusion decide on the test frames, and put all metrics together.
 
 In: data/ranking.json, data/comparison.json, data/localisation.json, data/fused.parquet, data/fusion.json,
-data/leak.json, data/zeroshot, data/thresholds.json, data/manifest.csv, data/events.csv. Out: metrics/<detector>.json,
-metrics/comparison.json and plots/data/*.csv.
+data/leak.json, data/latency.json, data/zeroshot, data/thresholds.json, data/manifest.csv, data/events.csv. Out:
+metrics/<detector>.json, metrics/comparison.json and plots/data/*.csv.
 """
 
 import logging
@@ -32,6 +32,7 @@ def main() -> dict:
         events=read_table(DATA / "events.csv"),
         merge_seconds=tuned["merge_seconds"],
         per_scene=tuned["per_scene"],
+        latency=artifacts.load_json(DATA / "latency.json"),
     )
     ranking, located = read_json(DATA / "ranking.json"), read_json(DATA / "localisation.json")
     metrics = {name: {"skipped": why} for name, why in fusion["skipped"].items()}

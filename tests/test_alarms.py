@@ -54,6 +54,18 @@ def test_delays_by_hand(rows, footage):
     assert np.isnan(seconds(15))  # the other clip
 
 
+def test_an_alarm_is_raised_when_its_score_is_there(rows, footage):
+    """What counts as detected is still the frame: a score that comes after the event's end has seen it."""
+    events = label_events(rows)
+    late = np.where(rows["clip"] == "a", 0.75, 9.0)
+    seconds = lambda *on, merge=0.0: delays(marked(*on), rows, footage, events, merge, late).tolist()  # noqa: E731
+    assert seconds(6, 7) == [1.75]
+    assert seconds(7) == [2.25]
+    assert np.isnan(seconds(8))
+    assert seconds(3, 4, merge=1.0) == [0.25]  # half a second before it, known a quarter after its beginning
+    assert seconds(2, 3, merge=1.0) == [0.0]
+
+
 def test_events_of_clips_that_were_not_scored_are_left_out(rows, footage):
     events = pd.DataFrame({"clip": ["z"], "first_frame": [0], "last_frame": [3]})
     assert len(delays(marked(1), rows, footage, events, 0.0)) == 0

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,6 +91,19 @@ def test_false_alarms_and_delays_are_those_of_the_budgets_threshold(found):
     assert found["overall"]["seen"]["alarms"] == alarms
     assert found["overall"]["seen"]["hours"] == pytest.approx(12 * 10 / 3600)
     assert found["overall"]["events"]["delay"] == pytest.approx(0, abs=0.2)
+
+
+def test_delays_hold_the_time_until_the_score_is_there(found):
+    made = run({"motion": rows("motion", 9, blind="fall"), "padim": rows("padim", 0.1)})
+    clips = {clip: 1.5 for clip in made.fps}
+    late = answer.answer(replace(made, latency={"motion": clips, "padim": dict.fromkeys(clips, 60.0)}))
+    for events in (late["overall"]["events"], late["types"]["bicycle"], late["scenes"]["01"]["events"]):
+        assert events["delay"] == pytest.approx(1.5, abs=0.2)
+    assert late["overall"]["events"]["latency"] == 1.5
+    assert late["overall"]["events"]["noticed"] == found["overall"]["events"]["noticed"]
+    assert found["overall"]["events"]["latency"] == 0
+    assert "s), of which the score takes 1.5 s to come." in " ".join(saying.sentences(late))
+    assert "score takes" not in " ".join(saying.sentences(found))
 
 
 def test_little_normal_video_is_said_not_extrapolated():

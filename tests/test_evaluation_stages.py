@@ -29,6 +29,7 @@ PARAMS = {
     },
 }  # fmt: skip
 TEST, HELD_OUT, FRAMES = [f"0{1 + i % 2}_000{i}" for i in range(6)], ["01_001", "02_002"], 60
+LATE = 7.5  # seconds that the strong detector's scores come after their frames
 
 
 @pytest.fixture
@@ -73,6 +74,7 @@ def project(tmp_path, monkeypatch) -> Path:
     Path("data/models/absent/meta.json").write_text('{"skipped": "the data set has no person tracks"}')
     Path("data/zeroshot").mkdir()
     Path("data/zeroshot/levels.json").write_text('{"skipped": "switched off"}')
+    artifacts.save_json("data/latency.json", {"strong": dict.fromkeys(TEST, LATE), "weak": dict.fromkeys(TEST, 0.0)})
     Path("data/leak.json").write_text('{"prototypes": {"paper": 0.9, "clean": 0.6, "leak": 0.3}}')
     for clip in TEST:
         mask = np.zeros((FRAMES, 16, 16), bool)
@@ -114,6 +116,8 @@ def test_metrics_of_every_detector(project):
     assert strong["frames"] == strong["tp"] + strong["fp"] + strong["fn"] + strong["tn"] == 360
     assert strong["roc_auc_low"] <= strong["roc_auc"] <= strong["roc_auc_high"]
     assert strong["events_detected"] <= strong["events_total"] == 6
+    assert strong["detection_delay_s"] >= strong["latency_s"] == LATE
+    assert metrics["weak"]["latency_s"] == 0 <= metrics["weak"]["detection_delay_s"] < 2
     assert set(strong["by_event"]) == {"a", "b"}
     assert strong["rbdc"] > 0.95
     assert "rbdc" not in metrics["weak"]

@@ -12,7 +12,7 @@ from vad.pipeline.results import read_json, read_table
 from vad.post_processing import fused
 from vad.visualization.scale import log_odds
 
-KEYS = ("alarms_per_hour", "events_detected", "events_total", "detection_delay_s")
+KEYS = ("alarms_per_hour", "events_detected", "events_total", "detection_delay_s", "latency_s")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,8 @@ def run(tmp_path_factory):
 def setting(run):
     tuned = read_json(run / "data/thresholds.json")
     fps = read_table(run / "data/manifest.csv").set_index("clip")["fps"].astype(float).to_dict()
-    return scorecard.Setting(fps, read_table(run / "data/events.csv"), tuned["merge_seconds"], tuned["per_scene"])
+    events, latency = read_table(run / "data/events.csv"), read_json(run / "data/latency.json")
+    return scorecard.Setting(fps, events, tuned["merge_seconds"], tuned["per_scene"], latency)
 
 
 def watched(run, detector):

@@ -11,17 +11,24 @@ from vad.deploy.export import Decision
 from vad.deploy.stream import FUSION
 from vad.detectors.titles import title
 from vad.evaluation import answer
+from vad.metrics import alarms
 from vad.metrics.measures import Frames, Params, interval, resamples
 from vad.pipeline.params import Protocol
 
 
 def card(
-    decision: Decision, events: pd.DataFrame, measuring: Params, merge_seconds: float, models: dict[str, dict]
+    decision: Decision,
+    events: pd.DataFrame,
+    measuring: Params,
+    merge_seconds: float,
+    models: dict[str, dict],
+    latency: dict[str, float],
 ) -> dict:
     """``card.json``.
 
     Args:
-        events: clip, first_frame, last_frame, type; models: detector -> its ``meta.json``.
+        events: clip, first_frame, last_frame, type; models: detector -> its ``meta.json``;
+        latency: clip -> seconds after a frame at which a camera's readings come: all at once, with the slowest's.
 
     Returns:
         ``detectors``: name -> title, weight in the fusion, threshold, ``roc_auc`` of causal scores with its interval,
@@ -31,7 +38,9 @@ def card(
     """
     detectors, overall = {}, decision.thresholds()[0]
     for name, rows in decision.live.items():
-        live = rows.assign(limit=overall[name]).astype({"clip": str, "scene": str, "role": str})
+        live = rows.assign(limit=overall[name], late=alarms.late(rows, latency)).astype(
+            {"clip": str, "scene": str, "role": str}
+        )
         run = _run(decision, events, measuring, merge_seconds)
         labelled = live.loc[live["role"] == "test", "label"].nunique() == 2
         detectors[name] = {
@@ -86,8 +95,16 @@ def _area(live: pd.DataFrame, measuring: Params, seed: int) -> dict:
 
 def text(card: dict, protocol: Protocol) -> str:
     """``card.md``."""
-    head = ["Detector", "Weight", "Threshold", "ROC-AUC, causal", "False alarms/h promised", "Events noticed"]
-    lines = ["# Bundle", "", "| " + " | ".join(head) + " |", "| --- | ---: | ---: | --- | --- | --- |"]
+    head = [
+        "Detector",
+        "Weight",
+        "Threshold",
+        "ROC-AUC, causal",
+        "False alarms/h promised",
+        "Events noticed",
+        "Delay, s",
+    ]
+    lines = ["# Bundle", "", "| " + " | ".join(head) + " |", "| --- | ---: | ---: | --- | --- | --- | ---: |"]
     for one in card["detectors"].values():
         promise, events = one["alarms"]["promise"], one["alarms"].get("events")
         cells = [
@@ -97,6 +114,7 @@ def text(card: dict, protocol: Protocol) -> str:
             _with_interval(one, "roc_auc", 3),
             _promised(promise),
             f"{events['noticed']} of {events['total']}" if events else "-",
+            _number(events["delay"], 1) if events else "-",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"Fitted under protocol {protocol}; metrics are cross-fitted, of fits that had not seen the clip."]
@@ -105,6 +123,12 @@ def text(card: dict, protocol: Protocol) -> str:
             " Members that were not named but chosen were chosen by their weights in the fusion, which come from "
             "labelled test frames: its ROC-AUC is cross-fitted for the weights but not for that choice."
         )
+    if events := card["detectors"][FUSION]["alarms"].get("events"):
+        lines += [
+            "",
+            "Delay: from the first frame of an event to its alarm, the median of those noticed; the "
+            f"{events['latency']:.2f} s that a frame's readings wait for later frames are in it.",
+        ]
     fits = card["fitted_on"].items()
     lines += ["", *(f"- {name}: {own['frames']} frames of {_list(own['scenes'])}" for name, own in fits)]
     lines += ["", f"Blind to: {_list(card['blind'])}. Too few events to say: {_list(card['unsaid'])}."]

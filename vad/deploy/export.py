@@ -7,6 +7,7 @@ not seen the clip they scored. Thresholds are on causal scores, which is what a 
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,14 @@ import numpy as np
 import pandas as pd
 import pydantic
 
+from vad.data.frames import Clip
 from vad.deploy.bundle import FittedBundle, Network
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
 from vad.features import quantising
 from vad.features.backbones import Backbone
 from vad.perception.camera import Camera
+from vad.perception.feeding import camera_of
 from vad.perception.passes import Pass
 from vad.pipeline.errors import CannotFit, UserError
 from vad.pipeline.params import Protocol, Section
@@ -123,6 +126,17 @@ def looks(made: FittedBundle) -> list[Looks]:
     scorer = made.open(Camera("export", scene, 25.0, size))
     seen = [(one.backbone, *one.graph) for one in scorer.perception.components() if isinstance(one, Pass) and one.graph]
     return seen + [one.looks_through for one in made.fitted.values() if getattr(one, "looks_through", None)]
+
+
+def latency(made: FittedBundle, clips: Sequence[Clip]) -> dict[str, float]:
+    """Clip -> seconds after a frame at which a camera like the clip's gets the readings of it."""
+    known: dict[tuple, float] = {}
+    for clip in clips:
+        key = (clip.scene, clip.fps, clip.size)
+        if key not in known:
+            scorer = made.open(camera_of(clip))
+            known[key] = scorer.latency / clip.fps
+    return {clip.name: known[clip.scene, clip.fps, clip.size] for clip in clips}
 
 
 def save_networks(made: FittedBundle, seen: list[Looks]) -> list[Network]:

@@ -1,12 +1,12 @@
 """The answer to the title: which detector to trust, at which threshold, what to expect of it and what it will miss.
 
-Everything is on causal scores (smoothed by the past alone; docs/results.md has which detectors' scores look ahead
-themselves), at the threshold of the false-alarm budget, with alarms that start in or just before an event. Counts come
+Everything is on causal scores (smoothed by the past alone), at the threshold of the false-alarm budget, with alarms
+that start in or just before an event. Delays run until a camera's score is there: its latency is in them. Counts come
 with exact intervals. Whether a kind of event is noticed is said where the interval of its share lies above or below one
 half; else the number of events is too small to say.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ class Run:
         alarms_per_hour, block_seconds, merge_seconds: of section ``thresholds``.
         choose: whether labels of test clips may choose among detectors (the protocols but ``one_class``).
         confidence, resamples, seed: of the intervals.
+        latency: detector -> clip -> seconds by which a frame's score comes later than the frame; 0 where not given.
     """
 
     rows: dict[str, pd.DataFrame]
@@ -44,6 +45,7 @@ class Run:
     confidence: float
     resamples: int
     seed: int
+    latency: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def answer(run: Run) -> dict:
@@ -61,7 +63,7 @@ def answer(run: Run) -> dict:
     compared = _compared(tests, run) if labelled else None
     trust = _trust(tests, compared, run)
     name = trust["detector"]
-    live = _live(run.rows[name], run.tuned[name])
+    live = _live(run.rows[name], run.tuned[name], run.latency.get(name, {}))
     scenes = sorted(live.loc[live["role"] == "test", "scene"].astype(str).unique())
     moments = agreement.to_review(tests, name, run.fps, run.block_seconds / 2, TO_REVIEW)
     return {
@@ -86,7 +88,8 @@ def card(live: pd.DataFrame, run: Run, labelled: bool) -> dict:
     Returns:
         ``clips``; ``threshold`` on the calibrated scale; ``promise``: as ``budget.Promise`` of these rows' own held-out
         normal video, None where there is none; with labels also ``seen``: false ``alarms`` in ``hours`` of normal test
-        video, their ``rate`` with ``low`` and ``high``; and ``events``: as :func:`noticed`.
+        video, their ``rate`` with ``low`` and ``high``; and ``events``: as :func:`noticed`, with the ``latency`` in
+        seconds that its delays hold.
     """
     test, normal = live[live["role"] == "test"], live[live["role"] == "calibration"]
     made = _promise(normal, run)
@@ -100,9 +103,9 @@ def card(live: pd.DataFrame, run: Run, labelled: bool) -> dict:
     count = round(rate * hours) if hours else 0
     low, high = intervals.rate(count, hours, run.confidence)
     result["seen"] = {"alarms": count, "hours": hours, "rate": rate, "low": low, "high": high}
-    result["events"] = noticed(
-        alarms.delays(over, test, footage, _events(run, test), run.merge_seconds), run.confidence
-    )
+    late = test["late"].to_numpy()
+    delays = alarms.delays(over, test, footage, _events(run, test), run.merge_seconds, late)
+    result["events"] = noticed(delays, run.confidence) | {"latency": float(np.median(late))}
     return result
 
 
@@ -132,7 +135,7 @@ def by_type(live: pd.DataFrame, run: Run) -> dict[str, dict]:
     footage, over = alarms.Footage.of(test, run.fps), (test["live"] >= test["limit"]).to_numpy()
     result = {}
     for kind, own in sorted(run.events.groupby("type"), key=lambda item: str(item[0])):
-        delays = alarms.delays(over, test, footage, own, run.merge_seconds)
+        delays = alarms.delays(over, test, footage, own, run.merge_seconds, test["late"].to_numpy())
         if len(delays):
             result[str(kind)] = noticed(delays, run.confidence)
     return result
@@ -143,11 +146,12 @@ def _test(rows: pd.DataFrame) -> pd.DataFrame:
     return test.astype({"clip": str, "scene": str})
 
 
-def _live(rows: pd.DataFrame, tuned: dict[str, dict]) -> pd.DataFrame:
-    """One detector's rows with ``live``, the calibrated causal score, and ``limit``, the budget's threshold."""
+def _live(rows: pd.DataFrame, tuned: dict[str, dict], latency: dict[str, float]) -> pd.DataFrame:
+    """One detector's rows with ``live``, the calibrated causal score, ``limit``, the budget's threshold, and ``late``,
+    the seconds after the frame at which both are known."""
     rows = rows.assign(live=calibration.by_fold(rows, "causal")).astype({"clip": str, "scene": str, "role": str})
     limits = {int(fold): values["budget"] for fold, values in tuned.items()}
-    return rows.assign(limit=rows["fold"].map(limits))
+    return rows.assign(limit=rows["fold"].map(limits), late=alarms.late(rows, latency))
 
 
 def _promise(normal: pd.DataFrame, run: Run) -> dict | None:

@@ -96,7 +96,8 @@ def _events(answer: dict) -> str:
         if events["delay_low"] is not None and events["delay_low"] == events["delay_low"]
         else ""
     )
-    return f"{text}, half of these within {events['delay']:.1f} s{between}."
+    late = f", of which the score takes {events['latency']:.1f} s to come" if events["latency"] else ""
+    return f"{text}, half of these within {events['delay']:.1f} s{between}{late}."
 
 
 def _types(types: dict[str, dict]) -> list[str]:

@@ -9,7 +9,7 @@ alone, on which thresholds are tuned. How far the scores themselves look ahead i
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -43,12 +43,18 @@ class Setting:
     Attributes:
         fps: per clip; events: clip, first_frame, last_frame, type (empty where unknown).
         merge_seconds, per_scene: as the thresholds were tuned.
+        latency: detector -> clip -> seconds by which a frame's score comes later than the frame; 0 where not given.
     """
 
     fps: dict[str, float]
     events: pd.DataFrame
     merge_seconds: float
     per_scene: bool
+    latency: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def late(self, rows: pd.DataFrame) -> np.ndarray:
+        """(N,) seconds after each frame at which the score is there, of one detector's rows of the fused table."""
+        return alarms.late(rows, self.latency.get(str(rows["detector"].iloc[0]), {}))
 
 
 def rank(rows: pd.DataFrame, events: pd.DataFrame, resampling: Resampling) -> dict:
@@ -130,15 +136,17 @@ def operation(test: pd.DataFrame, over: np.ndarray, setting: Setting) -> dict[st
     """What an operator gets from alarms on the frames ``over`` (N,) bool of ``test`` (see :func:`watched`).
 
     Returns:
-        ``detection_delay_s`` (median, NaN where nothing is detected), ``events_detected``, ``events_total``,
+        ``detection_delay_s`` (median until the score is there, NaN where nothing is detected), ``latency_s`` (median
+        of what is in it because the score comes later than the frame), ``events_detected``, ``events_total``,
         ``alarms_per_hour`` (of normal video, NaN where there is none).
     """
     footage, labels = alarms.Footage.of(test, setting.fps), test["label"].to_numpy()
     events = setting.events if len(setting.events) else alarms.label_events(test)
-    delays = alarms.delays(over, test, footage, events, setting.merge_seconds)
+    delays = alarms.delays(over, test, footage, events, setting.merge_seconds, setting.late(test))
     detected = np.isfinite(delays)
     return {
         "detection_delay_s": float(np.median(delays[detected])) if detected.any() else np.nan,
+        "latency_s": float(np.median(setting.late(test))),
         "events_detected": int(detected.sum()),
         "events_total": len(delays),
         "alarms_per_hour": alarms.false_alarms_per_hour(over, labels, footage, setting.merge_seconds),

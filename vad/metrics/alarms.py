@@ -3,7 +3,7 @@
 An alarm is a run of frames over the threshold; runs of one clip less than ``merge_seconds`` apart are one alarm.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,8 +89,9 @@ def delays(
     footage: Footage,
     events: pd.DataFrame,
     merge_seconds: float,
+    late: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """Seconds from each event's start to its alarm; NaN for a missed event.
+    """Seconds from each event's start to when its alarm is raised; NaN for a missed event.
 
     An event is detected by an alarm that starts within it, or so little before it (``merge_seconds``) that the operator
     would take them as one; the delay then is 0. An alarm that has been on for longer detects nothing.
@@ -98,17 +99,24 @@ def delays(
     Args:
         over: (N,) bool, the frames over the threshold, aligned with ``rows`` (clip, frame) and ``footage``.
         events: clip, first_frame, last_frame; events of clips that were not scored are left out.
+        late: (N,) seconds by which each frame's score comes later than the frame, or one for all.
     """
     first, _ = spans(over, footage, merge_seconds)
     clip_of, at = rows["clip"].to_numpy(), footage.seconds
+    raised = at + late
     fps = dict(zip(clip_of, footage.fps, strict=True))
     result = []
     for event in _scored(events, set(clip_of)):
-        starts = at[first[clip_of[first] == event.clip]]
+        own = first[clip_of[first] == event.clip]
         begin, end = event.first_frame / fps[event.clip], event.last_frame / fps[event.clip]
-        starts = starts[(starts >= begin - merge_seconds) & (starts <= end)]
-        result.append(max(0.0, starts.min() - begin) if len(starts) else np.nan)
+        own = own[(at[own] >= begin - merge_seconds) & (at[own] <= end)]
+        result.append(max(0.0, raised[own].min() - begin) if len(own) else np.nan)
     return np.array(result)
+
+
+def late(rows: pd.DataFrame, latency: Mapping[str, float]) -> np.ndarray:
+    """(N,) seconds by which each of ``rows``' scores comes later than its frame: its clip's ``latency``, else 0."""
+    return rows["clip"].astype(str).map(dict(latency)).fillna(0.0).to_numpy(np.float64)
 
 
 def _scored(events: pd.DataFrame, clips: set[str]) -> Iterable:

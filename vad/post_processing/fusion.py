@@ -34,6 +34,8 @@ from vad.protocol.cross_fitting import deal_clips
 RESAMPLES = 200
 INNER_FOLDS = 4  # of the permitted clips, where they are all of one fold
 
+NAMES = ("fusion", "fusion_mean", "fusion_max", "fusion_logistic")
+
 
 class Params(Section):
     """Section ``fusion`` of params.yaml."""
