@@ -55,6 +55,8 @@ def main() -> dict:
         normal = export.normal_scores(folder / "models", names, smoothing)
         _calibrate(folder, normal, decision)
         described = _settings(settings, names, decision, smoothing)
+        quantile = params.read_file()["pictures"]["box_quantile"]
+        described = described.model_copy(update={"levels": export.levels(folder / "models", names, quantile)})
         _perception(folder, described)
         made = bundle.FittedBundle(folder, described.model_copy(update={"engine": "torch"}))
         seen = export.looks(made)

@@ -100,6 +100,14 @@ def test_a_watched_clip_scores_as_a_stored_one(folder: Path, training: list[Clip
     assert max(fused) > 0.99
 
 
+def test_a_reading_says_from_which_value_on_its_map_says_where(folder: Path, training: list[Clip]) -> None:
+    made = bundle.load(folder)
+    assert watched(made, training[0])[0].readings["motion"].level is None
+    levelled = bundle.FittedBundle(folder, made.settings.model_copy(update={"levels": {"motion": 1.25}}))
+    found = watched(levelled, training[0])[0].readings
+    assert (found["motion"].level, found[FUSION].level) == (1.25, None)
+
+
 def test_frames_come_back_in_order_after_the_stated_latency(folder: Path, training: list[Clip]) -> None:
     scorer, clip = bundle.load(folder).open(camera(training[0])), training[0]
     assert scorer.latency >= 1

@@ -152,6 +152,19 @@ def test_the_peak_of_a_map_and_the_box_around_it():
     assert where.telling_map(Scored(0, 0.0, readings), "a") is values
 
 
+def test_a_map_with_a_level_of_its_own_is_cut_there():
+    values = np.zeros((12, 20), np.float32)
+    values[3:6, 10:14], values[4, 12], values[9, 2] = 0.3, 1.0, 0.9
+    assert where.place(values, (200, 120))[1] == (120, 40, 130, 50)  # half height
+    assert where.place(values, (200, 120), 0.2)[1] == (100, 30, 140, 60)
+    assert where.place(values, (200, 120), 2.0) == where.place(values, (200, 120))  # nothing reaches it
+    readings = {"weak": Reading(0, 0, 0.9, values, 0.2), "motion": Reading(0, 0, 0.5, values), FUSION: Reading(0, 0, 1)}
+    session = Session("gate", FlashBundle(), SETTINGS, Heard())
+    session._detector = FUSION
+    told = session._describe(Scored(0, 0.0, readings), Frame(0, 0.0, np.zeros((120, 200, 3), np.uint8), 0.0))
+    assert (told["point"], told["box"]) == ((125, 45), (100, 30, 140, 60))
+
+
 def test_cameras_have_settings_of_their_own(tmp_path):
     file = tmp_path / "cameras.yaml"
     file.write_text("cameras:\n  gate: {source: 'rtsp://h/1', threshold: 0.9}\n  yard: {source: '0', scene: '02'}\n")

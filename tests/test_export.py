@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,6 +123,22 @@ def test_without_labels_the_weights_are_equal_and_the_budget_decides():
     made = decision(protocol="one_class")
     assert made.weights == pytest.approx({"strong": 0.5, "weak": 0.5})
     assert "f1" not in made.tuned["strong"]
+
+
+def test_the_level_of_weaks_boxes_is_a_quantile_of_held_out_raw_scores(tmp_path, monkeypatch):
+    scores = pd.DataFrame({"score": np.linspace(0, 1, 101)})
+    loaded = {}
+
+    def load(folder):
+        loaded[folder] = True
+        return SimpleNamespace(normal=scores)
+
+    monkeypatch.setattr(export.fitted, "load_fitted", load)
+    assert export.levels(tmp_path, ["motion", "weak"], 0.99) == pytest.approx({"weak": 0.99})
+    assert list(loaded) == [tmp_path / "weak"]
+    assert export.levels(tmp_path, ["motion"], 0.99) == {}
+    scores = scores.iloc[:0]
+    assert export.levels(tmp_path, ["weak"], 0.99) == {}
 
 
 def test_the_fusions_normal_values_are_weighted_surprises():

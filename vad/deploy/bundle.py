@@ -60,6 +60,7 @@ class Settings(Section):
         scene_thresholds: scene -> the same, where tuned per scene.
         precision: of the networks' graphs; the heads' are float32.
         networks: what the engine runs where it is not torch; heads: detector -> the graph of what follows the backbone.
+        levels: detector -> the value of its map from which on a place stands out of held-out normal video.
         objects, linking, encoder: the sections of params.yaml by which objects were found and linked, frames embedded.
     """
 
@@ -76,6 +77,7 @@ class Settings(Section):
     weights: dict[str, float]
     thresholds: dict[str, float]
     scene_thresholds: dict[str, dict[str, float]]
+    levels: dict[str, float] = pydantic.Field(default_factory=dict)
     objects: detection.Params | None
     linking: tracking.Params | None = None
     encoder: dict | None
@@ -135,9 +137,8 @@ class FittedBundle:
     @cached_property
     def calibration(self) -> Calibration:
         """How its scores are smoothed, calibrated and fused."""
-        return Calibration(
-            self.settings.temporal, _arrays(self.folder / "calibration")["normal"], self.settings.weights
-        )
+        normal, settings = _arrays(self.folder / "calibration")["normal"], self.settings
+        return Calibration(settings.temporal, normal, settings.weights, settings.levels)
 
     @cached_property
     def known_scenes(self) -> dict[str, Scene]:

@@ -35,6 +35,7 @@ from vad.protocol.fitting import Plan
 log = logging.getLogger(__name__)
 
 Looks = tuple[Backbone, list[str], int]  # what is looked through: backbone, outputs, side of the input in pixels
+PEAKED = ("weak",)  # whose frame score is the highest value of its map
 SHARE = 0.75  # of an equal share of the fusion's weight, at least
 
 
@@ -170,6 +171,16 @@ def normal_scores(folder: Path, names: list[str], smoothing: temporal.Params) ->
             smoothed[own] = temporal.causal(scores, frames, float(part["fps"].iloc[0]), smoothing)
         result[name] = pd.Series(smoothed, pd.MultiIndex.from_frame(rows[["clip", "frame"]]))
     return result
+
+
+def levels(folder: Path, names: list[str], quantile: float) -> dict[str, float]:
+    """Detector -> the quantile of its held-out normal frames' raw scores: of those whose score is their map's peak.
+
+    Args:
+        folder: of the models; quantile: section ``pictures``, as the boxes of the annotated videos.
+    """
+    normal = {name: fitted.load_fitted(folder / name).normal["score"].to_numpy() for name in names if name in PEAKED}
+    return {name: float(np.quantile(own, quantile)) for name, own in normal.items() if len(own)}
 
 
 def fused_normal(normal: dict[str, pd.Series], weights: dict[str, float]) -> np.ndarray:

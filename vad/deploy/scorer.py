@@ -1,7 +1,7 @@
 """One camera at work: every detector of a bundle on each frame, smoothed by the past, calibrated and fused."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import cv2
@@ -24,6 +24,7 @@ class Calibration:
     """How raw scores become comparable.
 
     Attributes:
+        levels: detector -> from which value on its map says where, see ``Reading``.
         temporal: the smoothing. normal: by detector and ``FUSION``, (M,) scores of held-out normal video: smoothed by
             the past for a detector, combined for the fusion. weights: of the detectors in the fusion, summing to 1.
     """
@@ -31,6 +32,7 @@ class Calibration:
     temporal: temporal.Params
     normal: dict[str, np.ndarray]
     weights: dict[str, float]
+    levels: dict[str, float] = field(default_factory=dict)
 
     def calibrated(self, name: str, value: float) -> float:
         """``value`` as a quantile of the normal ones."""
@@ -44,7 +46,8 @@ class Calibration:
         """The same for some of the detectors: their weights, as shares of what they have together."""
         total = sum(self.weights[name] for name in detectors) or 1.0
         normal = {name: self.normal[name] for name in (*detectors, FUSION)}
-        return Calibration(self.temporal, normal, {name: self.weights[name] / total for name in detectors})
+        weights = {name: self.weights[name] / total for name in detectors}
+        return Calibration(self.temporal, normal, weights, self.levels)
 
     def fused(self, calibrated: dict[str, float]) -> float:
         """Calibrated scores as one: the weighted mean of their surprises."""
@@ -129,7 +132,7 @@ class CameraScorer:
         for name, one in judged.items():
             causal = self._smoothing[name].push(frame, float(one.score))
             p = self._calibration.calibrated(name, causal)
-            readings[name] = Reading(float(one.score), causal, p, one.map)
+            readings[name] = Reading(float(one.score), causal, p, one.map, self._calibration.levels.get(name))
         fused = self._calibration.fused({name: reading.calibrated for name, reading in readings.items()})
         readings[FUSION] = Reading(fused, fused, self._calibration.calibrated(FUSION, fused))
         return Scored(frame, seconds, readings, self._boxes.pop(frame, None))

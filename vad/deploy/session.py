@@ -200,8 +200,10 @@ class Session:
             "score": float(scored.readings[self._detector].score),
             "detectors": {name: float(reading.calibrated) for name, reading in scored.readings.items()},
         }
-        score_map = where.telling_map(scored, self._detector)
-        found = where.place(score_map, frame.image.shape[1::-1]) if score_map is not None else None
+        own = where.telling(scored, self._detector)
+        found = None
+        if own is not None and own.map is not None:
+            found = where.place(own.map, frame.image.shape[1::-1], own.level)
         return told | ({"point": found[0], "box": found[1]} if found else {"point": None, "box": None})
 
     def _tell(self, changes: list[Change]) -> None:

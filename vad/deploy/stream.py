@@ -30,12 +30,15 @@ class Reading:
         causal: ``score`` smoothed over the past alone.
         calibrated: in (0, 1), ``causal`` as a quantile of held-out normal video: 0.99 says that 1 % of it is as high.
         map: (h, w) float16 of where, on the detector's own grid over the whole frame; None where it has none.
+        level: the map's value from which on a place stands out of held-out normal video; None where it has no scale of
+            its own.
     """
 
     score: float
     causal: float
     calibrated: float
     map: np.ndarray | None = None
+    level: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,28 @@ import numpy as np
 from vad.deploy.stream import Reading, Scored
 
 
-def telling_map(scored: Scored, detector: str) -> np.ndarray | None:
-    """The map of ``detector``, else that of the detector with the highest calibrated score that has one."""
+def telling(scored: Scored, detector: str) -> Reading | None:
+    """The reading of ``detector``, else that of the highest calibrated score, whichever has a map; None: none has."""
     own = scored.readings.get(detector)
     if own is not None and own.map is not None:
-        return own.map
-    having: list[Reading] = [reading for reading in scored.readings.values() if reading.map is not None]
-    return max(having, key=lambda reading: reading.calibrated).map if having else None
+        return own
+    having = [reading for reading in scored.readings.values() if reading.map is not None]
+    return max(having, key=lambda reading: reading.calibrated) if having else None
 
 
-def place(score_map: np.ndarray, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int, int, int]] | None:
-    """The peak (x, y) and the box (x1, y1, x2, y2) of the region about it that is above half its height.
+def telling_map(scored: Scored, detector: str) -> np.ndarray | None:
+    """The map of :func:`telling`."""
+    own = telling(scored, detector)
+    return None if own is None else own.map
 
-    Half height is halfway between the map's median and its maximum; the region is connected through 8 neighbours.
+
+def place(
+    score_map: np.ndarray, size: tuple[int, int], level: float | None = None
+) -> tuple[tuple[int, int], tuple[int, int, int, int]] | None:
+    """The peak (x, y) and the box (x1, y1, x2, y2) of the region about it that is at ``level`` or above.
+
+    Without one, and where the peak itself does not reach it, at half height: halfway between the map's median and its
+    maximum. The region is connected through 8 neighbours.
 
     Args:
         score_map: (h, w) over the whole picture. size: (width, height) of the picture.
@@ -34,8 +43,9 @@ def place(score_map: np.ndarray, size: tuple[int, int]) -> tuple[tuple[int, int]
     top, middle = float(values.max()), float(np.median(values))
     if top <= middle:
         return None
+    edge = (top + middle) / 2 if level is None or top < level else level
     row, column = np.unravel_index(int(values.argmax()), values.shape)
-    _, regions = cv2.connectedComponents((values >= (top + middle) / 2).astype(np.uint8), connectivity=8)
+    _, regions = cv2.connectedComponents((values >= edge).astype(np.uint8), connectivity=8)
     rows, columns = np.nonzero(regions == regions[row, column])
     wide, high = size[0] / values.shape[1], size[1] / values.shape[0]
     point = (int((column + 0.5) * wide), int((row + 0.5) * high))
