@@ -10,7 +10,7 @@ import pandas as pd
 
 from vad.data.frames import DATA, FrameStore
 from vad.data.packing import Params as Extraction
-from vad.deploy import bundle, card, eight_bit, export, sealed
+from vad.deploy import bundle, card, eight_bit, export, fastest, sealed
 from vad.deploy.stream import FUSION
 from vad.detectors import fitted, registry
 from vad.features import encoders, semantic
@@ -65,12 +65,17 @@ def main() -> dict:
         if settings.precision == "int8" and seen:
             normal |= _rounded(made, described, seen, store)
             _calibrate(folder, normal, decision)
+        raced = {}
+        if settings.engine == "fastest":
+            clip = next(clip for clip in store.clips("train") if clip.path)
+            raced = fastest.times(bundle.FittedBundle(folder, described), clip)
+            described = described.model_copy(update={"engine": next(iter(raced))})
         artifacts.save_json(folder / "bundle.json", described.model_dump(mode="json"), digits=None)
         evaluation = params.section("evaluation", measures.Params)
         events = read_table(DATA / "events.csv")
         latency = export.latency(made, [clip for clip in store.clips("test") if clip.scene in described.scenes])
         facts = card.card(decision, events, evaluation, tuning.merge_seconds, models, latency)
-        facts |= card.rounded(described)
+        facts |= card.rounded(described) | card.raced(raced)
         artifacts.save_json(folder / "card.json", facts)
         card.write(folder, facts, common.protocol)
         sealed.seal(folder)
@@ -116,7 +121,7 @@ def _settings(
         scenes=scenes,
         short_side=params.section("extract_frames", Extraction).short_side,
         stride=settings.stride,
-        engine=settings.engine,
+        engine="onnxruntime" if settings.engine == "fastest" else settings.engine,
         precision=settings.precision,
         networks=[],
         heads={},

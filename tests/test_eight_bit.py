@@ -14,7 +14,7 @@ from tests.test_bundle import SMOOTHING
 from tests.test_engines import PADIM
 from tests.test_padim import Pyramid
 from vad.data.frames import Clip
-from vad.deploy import bundle, card, comparing, eight_bit, export, sealed
+from vad.deploy import bundle, card, comparing, eight_bit, export, fastest, sealed
 from vad.deploy.stream import FUSION
 from vad.detectors import padim
 from vad.features import backbones
@@ -163,6 +163,21 @@ def test_two_bundles_are_compared_frame_by_frame(made: bundle.FittedBundle, roun
     assert found.tolist()[:6] == [1.0, 0.0, -1.0, -1.0, -1.0, 0.5]
     taken = comparing.times(bundle.load(rounded), bundle.load(rounded), 3)
     assert taken["graph"].tolist() == ["network0.onnx layer1+layer2 64x64"]
+
+
+def test_the_fastest_engine_is_measured(
+    made: bundle.FittedBundle, rounded: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = clips[0].only(clips[0].frames[:4])
+    now = iter([value for seconds in (3, 2, 1) * fastest.ROUNDS for value in (0.0, float(seconds))])
+    monkeypatch.setattr(fastest.time, "perf_counter", lambda: next(now))
+    taken = fastest.times(made, clip)
+    assert list(taken) == ["openvino", "onnxruntime", "torch"]
+    assert taken["openvino"] == pytest.approx(1000 / len(clip.stored))
+    monkeypatch.undo()
+    assert set(fastest.times(bundle.load(rounded), clip)) == {"onnxruntime", "openvino"}
+    assert card.raced({}) == {}
+    assert card.raced(taken)["engines"] == taken
 
 
 def test_clips_are_taken_evenly(clips: list[Clip]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vad.deploy.bundle import Settings
+from vad.deploy.bundle import Engine, Settings
 from vad.deploy.export import Decision
 from vad.deploy.stream import FUSION
 from vad.detectors.titles import title
@@ -66,6 +66,11 @@ def card(
 def rounded(settings: Settings) -> dict:
     """What the card says of graphs in int8: ``int8``, their files; nothing where all are float32."""
     return {"int8": [one.file for one in settings.networks]} if settings.precision == "int8" else {}
+
+
+def raced(times: dict[Engine, float]) -> dict:
+    """What the card says of engines that were measured: ``engines``, milliseconds a frame; nothing if none was."""
+    return {"engines": times} if times else {}
 
 
 def _run(decision: Decision, events: pd.DataFrame, measuring: Params, merge_seconds: float) -> answer.Run:
@@ -137,6 +142,12 @@ def text(card: dict, protocol: Protocol) -> str:
             "",
             f"In int8: {_list(card['int8'])}. What is said above of scores and alarms was measured in float32; the "
             "held-out normal scores that calibrate are those of the int8 graphs. What int8 costs: docs/bundle.md.",
+        ]
+    if "engines" in card:
+        taken = [f"{name} {own:.1f} ms" for name, own in card["engines"].items()]
+        lines += [
+            "",
+            f"The fastest engine where this was made, a frame of all detectors at stored size: {_list(taken)}.",
         ]
     made = [f"{name} {version}" for name, version in sorted(card["versions"].items())]
     lines += ["", f"Made with {_list(made)}."]

@@ -44,7 +44,7 @@ class Params(Section):
 
     detectors: Literal["fusion", "all"] | list[str]
     threshold: Literal["budget", "f1"]
-    engine: Literal["torch", "onnxruntime", "openvino"]
+    engine: Literal["torch", "onnxruntime", "openvino", "fastest"]
     precision: Literal["float32", "int8"]
     stride: int = pydantic.Field(ge=1, le=100)
 
