@@ -22,7 +22,7 @@ def main() -> None:
     clips = [clip for clip in FrameStore(options.store).clips("test") if clip.path and clip.scene in pair[0].scenes]
     if not clips:
         raise UserError(f"{options.store} holds no test clip with frames of a scene that {options.bundle} knows")
-    (ours, cost), (theirs, other_cost) = (comparing.scores(made, clips) for made in pair)
+    (ours, cost), (theirs, other_cost) = (comparing.scores(made, clips, options.stride) for made in pair)
     for made, own in zip(pair, (cost, other_cost), strict=True):
         what = f"{made.settings.engine}, {made.settings.precision}"
         print(f"{made.folder}: {what}; {own:.1f} ms of CPU time a frame at its stored size")
@@ -35,6 +35,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("other", type=Path, help="folder of the other, of the same detectors")
+    parser.add_argument("--stride", type=int, default=1, help="every so many-th frame is scored; all are seen")
     parser.add_argument("--store", type=Path, default=Path("data"), help="folder of the frame store")
     return parser.parse_args()
 

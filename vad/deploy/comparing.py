@@ -21,18 +21,22 @@ from vad.perception.feeding import camera_of
 COLUMNS = ["detector", "ROC-AUC", "by the other", "difference", "low", "high", "normal in alarm", "by the other's"]
 
 
-def scores(made: FittedBundle, clips: Sequence[Clip]) -> tuple[pd.DataFrame, float]:
+def scores(made: FittedBundle, clips: Sequence[Clip], stride: int = 1) -> tuple[pd.DataFrame, float]:
     """clip, frame, label and by detector ``<name>``, the causal score, and ``<name> over``, whether it is an alarm's,
-    of every frame; and the milliseconds of CPU time that a frame took."""
+    of every ``stride``-th frame; and the milliseconds of CPU time that one of these took."""
     rows, spent = [], 0.0
     for clip in tqdm(clips, desc=str(made.folder), unit="clip"):
-        scorer, found = made.open(camera_of(clip), stride=1), []
+        scorer, found, wanted = (
+            made.open(camera_of(clip), stride=stride),
+            [],
+            (clip.stored - clip.stored[0]) % stride == 0,
+        )
         for frame in clip.stored:
             image, started = clip.read(int(frame)), time.process_time()
-            found += scorer.push(image, frame / clip.fps)
+            found += scorer.push(image, (frame - clip.stored[0]) / clip.fps)
             spent += time.process_time() - started
         found += scorer.close()
-        for one, frame, label in zip(found, clip.stored, clip.labels, strict=True):
+        for one, frame, label in zip(found, clip.stored[wanted], clip.labels[wanted], strict=True):
             row = {"clip": clip.name, "frame": frame, "label": label}
             for name, reading in one.readings.items():
                 row |= {name: reading.causal, f"{name} over": reading.calibrated >= scorer.thresholds[name]}
