@@ -99,6 +99,20 @@ def test_an_unknown_scene_has_no_places(state):
     assert np.isfinite(evidence.log_odds(state, unknown)).all()
 
 
+def test_who_walks_where_people_sit_is_not_fast():
+    sitting = clip("s", "train", 0, frames=80)
+    sitting.objects["speed"] = np.where(np.arange(400) % 8, 0.01, sitting.objects["speed"])  # one in eight walks
+    walking = clip("x", "test", 0).objects
+    state = regions.reference([sitting])
+    relative = regions.measured(walking, "01", SIZE, state)[:, regions.MEASURES.index("relative_speed")]
+    assert np.abs(relative).max() < 1.5  # beside those at rest it would be 2.6
+    assert np.median(relative) < 0
+    sitting.objects["speed"] = 0.01
+    still = regions.measured(walking, "01", SIZE, regions.reference([sitting]))
+    assert np.isnan(still[:, regions.MEASURES.index("relative_speed")]).all()  # nobody is known to move there
+    assert np.isfinite(still[:, regions.MEASURES.index("place")]).all()
+
+
 def test_too_few_videos_stand_aside_with_a_reason():
     clips = [clip("t0", "train", 0), clip("a0", "weak", 1)]
     assert "1 abnormal" in weak.why_not(clips)

@@ -12,17 +12,17 @@ from scipy.spatial import KDTree
 
 from vad.data.frames import Clip
 from vad.perception import detection
+from vad.perception.speed import MOVING
 
 MEASURES = (
-    "speed", "relative_speed", "height", "width", "area", "upright", "filled", "place", "vertical", "typical", "edge",
+    "speed", "relative_speed", "height", "width", "area", "upright", "filled", "place",
 )  # fmt: skip
 # Faster than is usual there, or farther from where anybody was seen, is never less evidence: few videos must suffice.
 RISING = tuple(MEASURES.index(name) for name in ("relative_speed", "place"))
 KEPT = 1500  # reference objects per scene, evenly over time
 PLACES, SPEEDS = 3, 40  # nearest reference objects for the distance to places, and for the usual speed
-SPEED_QUANTILE = 0.7  # of the latter's speeds
-SLOWEST = 0.05  # body heights per second: below it nothing moves
-BORDER = 3  # pixels from the picture's edge within which an object is cut off
+SPEED_QUANTILE = 0.9  # of the latter's speeds
+SLOWEST = 0.05  # body heights per second: below it all speeds are one
 
 
 def reference(clips: Iterable[Clip]) -> dict[str, np.ndarray]:
@@ -40,7 +40,7 @@ def reference(clips: Iterable[Clip]) -> dict[str, np.ndarray]:
 
 
 def measured(table: pd.DataFrame, scene: str, size: tuple[int, int], state: dict[str, np.ndarray]) -> np.ndarray:
-    """(N, 11) float32 ``MEASURES`` of the objects in ``table``; place and relative speed NaN in an unknown scene.
+    """(N, 8) float32 ``MEASURES`` of the objects in ``table``; place and relative speed NaN in an unknown scene.
 
     Args:
         table: see ``vad.perception.detection``; size: stored (width, height) in pixels; state: see :func:`reference`.
@@ -54,24 +54,8 @@ def measured(table: pd.DataFrame, scene: str, size: tuple[int, int], state: dict
         distance, usual = _neighbours(feet(table, size), known)
         place, relative = np.log(distance / typical + 0.02), speed - usual
     height, width, area = (np.log(np.maximum(table[name], 0.02)).to_numpy() for name in ("height", "width", "area"))
-    total = np.maximum(np.hypot(table["vx"], table["vy"]), 1e-3)
-    edge = (table["x1"] < BORDER) | (table["y1"] < BORDER) | (table["x2"] > size[0] - BORDER)
-    edge |= table["y2"] > size[1] - BORDER
-    return np.column_stack(
-        [
-            speed,
-            relative,
-            height,
-            width,
-            area,
-            height - width,
-            area - height - width,
-            place,
-            np.abs(table["vy"]) / total,
-            np.log(typical),
-            edge,
-        ]
-    ).astype(np.float32)
+    form = [height, width, area, height - width, area - height - width]
+    return np.column_stack([speed, relative, *form, place]).astype(np.float32)
 
 
 def feet(table: pd.DataFrame, size: tuple[int, int]) -> np.ndarray:
@@ -85,6 +69,14 @@ def log_speed(table: pd.DataFrame) -> np.ndarray:
 
 
 def _neighbours(points: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) mean distance to the nearest places, and what is usually the speed around there."""
-    distances, near = KDTree(known[:, :2]).query(points, SPEEDS)
-    return distances[:, :PLACES].mean(axis=1), np.quantile(known[near, 2], SPEED_QUANTILE, axis=1)
+    """(N,) mean distance to the nearest places, and how fast the fast ones are of those who move around there.
+
+    Those at rest do not count: where people sit, whoever walks by would be the faster the more of them sit. NaN where
+    too few move.
+    """
+    distances, _ = KDTree(known[:, :2]).query(points, PLACES)
+    moving = known[known[:, 2] > np.log(MOVING)]
+    if len(moving) < SPEEDS:
+        return distances.mean(axis=1), np.full(len(points), np.nan)
+    _, near = KDTree(moving[:, :2]).query(points, SPEEDS)
+    return distances.mean(axis=1), np.quantile(moving[near, 2], SPEED_QUANTILE, axis=1)
