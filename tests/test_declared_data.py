@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from tests import sandbox
+from vad.pipeline import results
 
 SMALLER = {
     "simulate": {
@@ -17,7 +18,7 @@ SMALLER = {
         "width": 192,
         "height": 108,
         "scenes": 1,
-        "weak_clips": 4,
+        "weak_clips": 8,  # as many as weak needs to be fitted
         "weak_frames": 60,
     },
     "extract_frames": {"short_side": 108},
@@ -46,6 +47,8 @@ def test_every_stage_runs_where_only_its_dependencies_exist(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "made/report/report.tex").exists()
     ran = {path.stem for path in Path(tmp_path / "made/data/scores").glob("*.parquet")}
+    reasons = {name: results.why_skipped(name, tmp_path / "made/data/models") for name in ran}
+    assert {name: reason for name, reason in reasons.items() if reason} == {}
     assert ran == {name.partition("@")[2] for name in sandbox.stages(values) if name.startswith("score@")}
 
 
