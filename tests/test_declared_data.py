@@ -18,7 +18,7 @@ SMALLER = {
         "width": 192,
         "height": 108,
         "scenes": 1,
-        "weak_clips": 8,  # as many as weak needs to be fitted
+        "weak_clips": 12,  # as many as weak needs to be fitted
         "weak_frames": 60,
     },
     "extract_frames": {"short_side": 108},

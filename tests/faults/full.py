@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from vad.data.frames import ClipWriter
@@ -25,13 +24,8 @@ PICTURE = (255 * np.random.default_rng(0).random((240, 320, 3))).astype(np.uint8
 
 
 def checkpoint() -> None:
-    layer = torch.nn.Linear(1000, 1000)
-    training = SimpleNamespace(
-        checkpoint=Path("data/checkpoints/a.pt"), step=1, best=0.0, waited=0, network=layer,
-        optimizer=torch.optim.Adam(layer.parameters()), scaler=torch.amp.GradScaler(enabled=False),
-        best_weights={"w": NOISE},
-    )  # fmt: skip
-    Training._save(training)
+    params = SimpleNamespace(widths=(64, 64, 64, 64), learning_rate=1e-3)
+    Training(params, 0, Path("data/checkpoints/a.pt"))._save()
 
 
 def frames() -> None:
