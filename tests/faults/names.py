@@ -87,9 +87,8 @@ def watch(project: Path) -> None:
         with written.watched() as paths:
             code = execute(command, box)
         made = [path for path, what in written.contents(box).items() if there.get(path) != what]
-        made = [path for path in made if not any(Path(path) in (place, *place.parents) for place in allowed)]
         parents = {str(parent) for place in allowed for parent in place.parents}
-        found = {*written.outside(paths, *allowed, project / "temporary"), *made}
+        found = set(written.outside([*paths, *made], *allowed, project / "temporary"))
         with open(project / "outside", "a") as file:
             file.writelines(f"{command[0]}: {path!r}\n" for path in sorted(found - parents))
         return code
