@@ -28,6 +28,7 @@ def test_a_declaration_is_what_the_module_says(name):
     assert (declared.title, declared.reads) == (module.TITLE, module.READS)
     assert (declared.role, declared.labelled) == (module.ROLE, module.LABELLED)
     assert declared.needs_backbone == getattr(module, "NEEDS_BACKBONE", False)
+    assert declared.revision == getattr(module, "REVISION", 1)
     assert declared.benchmark == getattr(module, "BENCHMARK", {})
     for part in ("Params", "Detector", "fit"):
         assert hasattr(module, part)

@@ -95,6 +95,17 @@ def test_a_fitted_model_scores_alone(store: FrameStore, tmp_path: Path, monkeypa
         model.detector("3")
 
 
+def test_a_model_of_another_revision_of_its_detector_is_refused(store: FrameStore, monkeypatch) -> None:
+    fit()
+    folder = results.MODELS / "motion"
+    assert load_fitted(folder).meta["revision"] == 1
+    later = replace(registry.declared("motion"), revision=2)
+    monkeypatch.setattr(registry, "declared", lambda name: later)
+    with pytest.raises(UserError, match="fitted by revision 1 of motion, this is 2") as refused:
+        load_fitted(folder)
+    assert "\n" not in str(refused.value)
+
+
 def test_what_a_camera_has_is_a_column_of_its_own_and_makes_the_causal_one(store: FrameStore, monkeypatch) -> None:
     from stages import score
 

@@ -93,6 +93,7 @@ def save(
     made_by = [section for source in declared.reads for section in MADE_BY.get(source, [])]
     meta = {
         "detector": declared.name,
+        "revision": declared.revision,
         "params": settings.model_dump(mode="json"),
         **{section: params.read_file()[section] for section in made_by},
         **({"backbone": params.read_file()["backbone"], "backbone_digest": needs[0].digest} if needs else {}),
@@ -201,11 +202,17 @@ def load_fitted(folder: Path | str) -> Fitted:
     """The model in ``folder``.
 
     Raises:
-        UserError: nothing was fitted there; the line says why.
+        UserError: nothing was fitted there, the line says why; or another revision of the detector was.
     """
     states, meta, tables = artifacts.load_state(folder)
     if reason := meta.get("skipped"):
         raise UserError(f"{Path(folder).name} was not fitted: {reason}")
+    found, known = meta.get("revision", 1), registry.declared(meta["detector"]).revision
+    if found != known:
+        raise UserError(
+            f"{folder} was fitted by revision {found} of {meta['detector']}, this is {known}, whose models mean "
+            "something else: make it again with 'dvc repro'"
+        )
     detector: ModuleType = registry.module(meta["detector"])
     where = f"{Path(folder) / 'meta.json'}: params"
     settings = params.validate(meta["params"], detector.Params, where, "make it again with 'dvc repro'")

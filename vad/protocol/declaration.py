@@ -8,6 +8,8 @@ plain literals at the top of ``vad/detectors/<name>.py``, or of ``<name>/__init_
 - ``ROLE``: the role of the sample that it is fitted on (``vad.protocol.sampling``);
 - ``LABELLED``: whether it learns from labelled anomalies, and is therefore cross-fitted over clips;
 - ``NEEDS_BACKBONE``: whether it takes the loaded backbone as last argument (default False);
+- ``REVISION``: raised when what a fit leaves behind means something else than before, so that no model of then is read
+  as one of now (default 1);
 - ``BENCHMARK``: what ``make benchmark`` times, "fit" or "score", each with its bar or None (default: nothing).
 """
 
@@ -31,6 +33,7 @@ class Declaration:
     role: str
     labelled: bool
     needs_backbone: bool = False
+    revision: int = 1
     benchmark: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -64,7 +67,7 @@ def read(file: Path) -> Declaration | None:
         return None
     if missing := {"TITLE", "READS", "ROLE", "LABELLED"} - constants.keys():
         raise ValueError(f"{file}: a detector declares {', '.join(sorted(missing))} too")
-    known = ("TITLE", "READS", "ROLE", "LABELLED", "NEEDS_BACKBONE", "BENCHMARK")
+    known = ("TITLE", "READS", "ROLE", "LABELLED", "NEEDS_BACKBONE", "REVISION", "BENCHMARK")
     value = {key: ast.literal_eval(constants[key]) for key in known if key in constants}
     if not value["READS"] or not set(value["READS"]) <= set(SOURCES):
         raise ValueError(f"{file}: READS = {value['READS']!r}: a tuple out of {', '.join(SOURCES)}")
@@ -76,5 +79,6 @@ def read(file: Path) -> Declaration | None:
         role=value["ROLE"],
         labelled=value["LABELLED"],
         needs_backbone=value.get("NEEDS_BACKBONE", False),
+        revision=value.get("REVISION", 1),
         benchmark=value.get("BENCHMARK", {}),
     )

@@ -6,5 +6,6 @@ TITLE = "Weak supervision"
 READS = ("frames", "objects")
 ROLE = "weak"
 LABELLED = True
+REVISION = 2  # eight measures of a region
 
 __all__ = ["Detector", "Params", "fit", "why_not"]
