@@ -25,6 +25,7 @@ def main() -> None:
     machine = f"{stage.workers()} workers"
     print(f"{grown[0].frames} stored frames; {machine}; CPU seconds, starting included; peaks of fresh processes")
     print(scale.table(grown))
+    print(scale.started(grown))
     missed = [own.name for own in grown if not own.met]
     print(f"bars: exponents of time {scale.BARS['time']} and of peak memory {scale.BARS['memory']} at most; ", end="")
     print(f"missed by {', '.join(missed)}" if missed else "kept by every stage")

@@ -105,7 +105,8 @@ def growth() -> str:
         return "`make scale` has not been run for this page.\n"
     rows = json.loads((RESULTS / "scale.json").read_text())["rows"].values()
     names = [entry.name for entry in dataclasses.fields(scale.Growth)]
-    return scale.table([scale.Growth(**{name: row[name] for name in names}) for row in rows]) + "\n"
+    grown = [scale.Growth(**{name: row[name] for name in names}) for row in rows]
+    return f"{scale.table(grown)}\n\n{scale.started(grown)}\n"
 
 
 def fill(text: str) -> str:

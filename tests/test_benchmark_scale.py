@@ -37,6 +37,17 @@ def test_what_grows_too_fast_misses_its_bar():
     assert large.per_thousand[1] == pytest.approx(75 / 1.2)
 
 
+def test_starting_is_what_remains_without_frames():
+    frames = [100, 400, 1600]
+    fit = scale.Growth("fit", frames, [1, 1, 1], [4.0, 7.0, 19.0], [100, 100, 100])  # 3 s + 1 s per 100 frames
+    falling = scale.Growth("rank", frames, [1, 1, 1], [1.0, 9.0, 9.0], [100, 100, 100])
+    assert fit.starting == pytest.approx(3)
+    assert falling.starting == 0
+    assert scale.started([fit, falling]) == (
+        "Starting, that is the 2 stages on no frames at all: 3 CPU seconds together."
+    )
+
+
 def test_the_stages_are_those_of_dvc_yaml_in_order():
     found = {step.name: step.command for step in scale.steps(ROOT / "dvc.yaml")}
     assert found["fit@gradcam"] == ("stages.reference_cams",)

@@ -93,6 +93,12 @@ class Growth:
         return (self.cpu[-1] - self.cpu[-2]) / more, (self.peak_mib[-1] - self.peak_mib[-2]) / more
 
     @property
+    def starting(self) -> float:
+        """CPU seconds on no frames at all: where the line through the two smallest sizes begins, at least 0."""
+        (few, more), (low, high) = self.frames[:2], self.cpu[:2]
+        return max(0.0, low - (high - low) * few / (more - few))
+
+    @property
     def met(self) -> bool:
         """Whether both exponents keep the bars."""
         return (self.time_exponent or 0) <= BARS["time"] and self.memory_exponent <= BARS["memory"]
@@ -234,6 +240,12 @@ def measure(root: Path, folder: Path, times: Sequence[int] = TIMES) -> list[Grow
                 own.peak_mib.append(peak)
             artifacts.save_json(folder / "so-far.json", {name: asdict(own) for name, own in grown.items()})
     return list(grown.values())
+
+
+def started(grown: Sequence[Growth]) -> str:
+    """What the whole run costs before it has seen a frame, in one sentence."""
+    whole = sum(own.starting for own in grown)
+    return f"Starting, that is the {len(grown)} stages on no frames at all: {whole:.0f} CPU seconds together."
 
 
 HEADER = "| stage | CPU s | s per 1,000 frames | exponent | peak MiB | MiB per 1,000 frames | exponent |"
