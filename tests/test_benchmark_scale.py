@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages import benchmark_scale
 from vad.benchmark import scale
 from vad.pipeline import params
 from vad.pipeline.errors import UserError
@@ -78,3 +79,10 @@ def test_a_process_is_measured_with_its_children_and_a_failure_is_one_line(tmp_p
     assert cpu > 0.02
     with pytest.raises(UserError, match="hold failed: no reason"):
         scale.run(["hold"], tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("times", [("1", "4", "8"), ("4", "2", "1"), ("0", "0", "0")])
+def test_sizes_that_tell_no_exponent_are_refused(times, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["benchmark_scale", "--times", *times])
+    with pytest.raises(UserError, match="each the same factor larger"):
+        benchmark_scale.main()
