@@ -45,7 +45,7 @@ def test_starting_is_what_remains_without_frames():
     assert fit.starting == pytest.approx(3)
     assert falling.starting == 0
     assert scale.started([fit, falling]) == (
-        "Starting, that is the 2 stages on no frames at all: 3 CPU seconds together."
+        "What does not grow with the data (starting 2 stages, fits on bounded samples): 3 CPU seconds together."
     )
 
 

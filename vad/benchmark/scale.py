@@ -94,7 +94,7 @@ class Growth:
 
     @property
     def starting(self) -> float:
-        """CPU seconds on no frames at all: where the line through the two smallest sizes begins, at least 0."""
+        """CPU seconds that do not grow: where the line through the two smallest sizes begins, at least 0."""
         (few, more), (low, high) = self.frames[:2], self.cpu[:2]
         return max(0.0, low - (high - low) * few / (more - few))
 
@@ -243,9 +243,12 @@ def measure(root: Path, folder: Path, times: Sequence[int] = TIMES) -> list[Grow
 
 
 def started(grown: Sequence[Growth]) -> str:
-    """What the whole run costs before it has seen a frame, in one sentence."""
+    """What of the whole run does not grow with the data, in one sentence."""
     whole = sum(own.starting for own in grown)
-    return f"Starting, that is the {len(grown)} stages on no frames at all: {whole:.0f} CPU seconds together."
+    return (
+        f"What does not grow with the data (starting {len(grown)} stages, fits on bounded samples): {whole:.0f} CPU "
+        "seconds together."
+    )
 
 
 HEADER = "| stage | CPU s | s per 1,000 frames | exponent | peak MiB | MiB per 1,000 frames | exponent |"
