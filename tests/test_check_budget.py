@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages import check_budget
+from vad.benchmark import held_out
 from vad.pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -16,8 +17,8 @@ def here(tmp_path, monkeypatch) -> Path:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAD_WORKERS", "1")
-    monkeypatch.setattr(check_budget, "CLIP_FRAMES", 48)
-    monkeypatch.setattr(check_budget, "SIZE", (192, 96))
+    monkeypatch.setattr(held_out, "CLIP_FRAMES", 48)
+    monkeypatch.setattr(held_out, "SIZE", (192, 96))
     return tmp_path
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import weak_tracks
 from tests.test_weak import PARAMS
+from vad.benchmark import weak_split
+from vad.data import weak_labels
 from vad.detectors.weak import from_tracks
 
 
@@ -53,9 +54,9 @@ def test_runners_are_found_from_clip_labels(tmp_path):
         np.save(tmp_path / "testing/test_frame_mask" / f"{name}.npy", frames.astype(np.uint8))
     (tmp_path / "weak_split/SH_Train_new.txt").write_text("\n".join(train))
     (tmp_path / "weak_split/SH_Test_NEW.txt").write_text("\n".join(test))
-    lists = weak_tracks.weak_labels.read(tmp_path / "weak_split")
-    clips = weak_tracks.Clips({path.stem: path for path in (tmp_path / "tracks").rglob("*.txt")}, lists)
-    found = weak_tracks.measure(clips, PARAMS.model_copy(update={"leaf_regions": 10}), 0)
+    lists = weak_labels.read(tmp_path / "weak_split")
+    clips = weak_split.Clips({path.stem: path for path in (tmp_path / "tracks").rglob("*.txt")}, lists)
+    found = weak_split.measure(clips, PARAMS.model_copy(update={"leaf_regions": 10}), 0)
     assert found["clips"] == 12
     assert found["roc_auc"] > 0.9
 
