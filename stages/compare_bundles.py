@@ -15,6 +15,8 @@ from vad.pipeline.errors import UserError
 
 def main() -> None:
     options = parse()
+    if options.stride < 1:
+        raise UserError("--stride: 1 or more")
     pair = bundle.load(options.bundle), bundle.load(options.other)
     if pair[0].detectors != pair[1].detectors:
         raise UserError(f"{options.other} has other detectors than {options.bundle}: compare bundles of the same ones")

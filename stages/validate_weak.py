@@ -19,6 +19,7 @@ from vad.pipeline.errors import UserError
 from vad.protocol.fitting import Plan
 
 PARTS = 4
+FEWEST = 8  # clips that can be learnt from, half of them of each label
 
 
 def main() -> None:
@@ -26,6 +27,8 @@ def main() -> None:
     parser.add_argument("--deals", type=int, default=3, help="how often the clips are dealt anew")
     parser.add_argument("--clips", type=int, nargs="+", default=[], help="learn from so many of them, too")
     options = parser.parse_args()
+    if options.deals < 1 or min(options.clips, default=FEWEST) < FEWEST:
+        raise UserError(f"--deals: 1 or more; --clips: {FEWEST} or more")
     plan = Plan.of(registry.declared("weak"))
     clips = plan.labelled(plan.folds[0].fit)
     known = [clip for clip in clips if clip.split == "train"]

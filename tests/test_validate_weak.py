@@ -5,6 +5,7 @@ import pytest
 
 from stages import validate_weak
 from tests.test_weak import PARAMS, clip
+from vad.pipeline.errors import UserError
 
 KNOWN = [clip(f"t{i}", "train", 0) for i in range(4)]
 QUICK = PARAMS.model_copy(update={"leaf_regions": 20, "trees": 20})
@@ -39,3 +40,10 @@ def test_no_fit_sees_the_videos_that_it_judges(monkeypatch):
     assert sorted(name for _, name in judged) == sorted(f"v{i}" for i in range(32))
     assert not any(name in seen[number] for number, name in judged)
     assert all(len(names) == len(KNOWN) + 8 for names in seen)
+
+
+@pytest.mark.parametrize("wrong", [["--deals", "0"], ["--clips", "20", "1"]])
+def test_too_few_to_learn_from_are_refused(wrong, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["validate_weak", *wrong])
+    with pytest.raises(UserError, match="--clips: 8 or more"):
+        validate_weak.main()
