@@ -13,7 +13,7 @@ from vad.perception.resting import COLUMNS, Resting
 from vad.perception.sight import Perception, Sight, View
 from vad.pipeline.errors import UserError
 
-PARAMS = stillness.Params(height=120, place=1.0, shape=0.35, max_fit_frames=1000, max_things=1000)
+PARAMS = stillness.Params(height=120, place=1.0, shape=0.35, anywhere_seconds=0.0, max_fit_frames=1000, max_things=1000)
 SIDE, SECONDS = 12, COLUMNS.index("seconds")
 
 
@@ -48,6 +48,28 @@ def test_a_thing_where_none_rests_scores_one_at_its_usual_place_does_not(fitted)
     row, column = np.unravel_index(odd_maps[40].argmax(), odd_maps.shape[1:])
     assert 95 <= row * 4 <= 95 + SIDE
     assert 110 - 4 <= column * 4 <= 110 + SIDE
+
+
+def test_where_little_video_was_seen_the_form_says_more_than_the_place(fitted):
+    """With a prior of an hour beside half a minute, a thing like the known ones is usual anywhere, another is not."""
+    folder, detector = fitted
+    clip = with_things(folder, "elsewhere", [(20, 110, 95)], "test")
+    cautious = stillness.Detector(detector._state, PARAMS.model_copy(update={"anywhere_seconds": 3600.0}))
+    strict, lenient = (one.score(clip)[0][30:45] for one in (detector, cautious))
+    assert (lenient < strict - 1).all()
+    things = detector._state["things/01"]
+    known = things[things[:, 5] > 2][0]  # it lay there for seconds: no rim of who passes
+    box = [0.9, 0.8, 1.0, 0.9]
+    alike, larger = (np.array([[*box, *np.exp(known[2:5] + more), 0.5]]) for more in (0.0, 1.5))
+    assert cautious.rarity("01", larger) > cautious.rarity("01", alike) + 1
+    # the mean number of such things per second of video, wherever it was: a camera's own share has no say at all
+    seconds = detector._state["watched/01"]
+    shapes = detector._state["shapes"]
+    kernel = 1 / (1 + (((shapes[:, :3] - known[2:5]) / PARAMS.shape) ** 2).sum(axis=1))
+    often = (kernel * shapes[:, 4] * (shapes[:, 3] >= 0.5)).sum() / (seconds - 0.5).sum()
+    endless = stillness.Detector(detector._state, PARAMS.model_copy(update={"anywhere_seconds": 1e12}))
+    frames = (seconds - 0.5).sum() * float(detector._state["rate/01"])
+    assert endless.rarity("01", alike).item() == pytest.approx(-np.log(often + stillness.UNSEEN / frames), abs=1e-6)
 
 
 def test_a_camera_of_another_size_is_brought_to_its_scenes(fitted):
@@ -132,3 +154,5 @@ def test_what_was_there_from_the_first_frame_on_has_not_come_to_rest():
     found = [resting.push(image) for _ in range(20)][-1]
     assert len(found) == 1
     assert found[0, 0] * 60 == pytest.approx(10, abs=3)
+    image[20:30, 60:72] = 200  # what was there more than doubles: still no new thing
+    assert len([resting.push(image) for _ in range(20)][-1]) == 1

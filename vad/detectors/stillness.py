@@ -3,14 +3,17 @@
 Every thing at rest (``vad.perception.resting``) has a place, in heights of a typical object, a height, a width, an area
 and the time for which it has rested. The fit keeps the things that came to rest in the training clips. How often does
 one come to rest there, about as large and for as long as this one has? A sum of kernels over those of its scene says,
-with heavy tails, so that what is like nothing seen is told from what is far from most. Its negative logarithm is the
-score: who sits down on a bench has others who sat there, who waits has others who stood, a bag on the path has none. A
-frame scores as its rarest thing, 0 without any.
+with heavy tails, so that what is like nothing seen is told from what is far from most. A minute of video shows few of
+the places where people stand, but well enough what people who stand look like: how often such a thing rests anywhere,
+in any scene, counts like so many seconds of this one, which more video of it outweighs (a prior's pseudo-counts, as in
+Gelman et al., "Bayesian Data Analysis", 2013, section 2.4). The answer's negative logarithm is the score: who sits down
+on a bench has others who sat there, who waits has others who stood, a bag on the path has none. A frame scores as its
+rarest thing, 0 without any.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -33,9 +36,11 @@ TITLE = "Stillness"
 READS = ("frames",)
 ROLE = "fit_all"
 LABELLED = False
+REVISION = 2  # what rests anywhere has a say
 
 UNSEEN = 0.05  # things like any thing whatever that are taken to have been seen: the least that a frequency can be
 SHOWN = 0.75  # of the longest training clip: rests beyond are judged as that long
+WATCHED = "watched/"
 REMEMBERED = 60.0  # seconds of past that a score may depend on
 
 
@@ -45,6 +50,7 @@ class Params(Section):
     height: int = pydantic.Field(ge=64, le=1080)
     place: float = pydantic.Field(gt=0, le=100)
     shape: float = pydantic.Field(gt=0, le=10)
+    anywhere_seconds: float = pydantic.Field(ge=0, le=1e6)
     max_fit_frames: int = pydantic.Field(ge=100, le=1_000_000)
     max_things: int = pydantic.Field(ge=100, le=1_000_000)
 
@@ -55,7 +61,8 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
     Returns:
         ``background/<scene>``, ``noise/<scene>``, ``coloured/<scene>``: see ``vad.perception.foreground.Background``;
         ``size/<scene>``: ``ObjectSize.line``; ``things/<scene>`` (T, 6): see :func:`_features`; ``watched/<scene>``
-        (C,): seconds of each clip; ``rate/<scene>``: kept frames per second.
+        (C,): seconds of each clip; ``rate/<scene>``: kept frames per second; ``shapes`` (S, 5): of things of all
+        scenes, evenly, the last four of :func:`_features` and the seconds for which one stands.
     """
     state: dict[str, np.ndarray] = {}
     scenes = by_scene(clips)
@@ -69,9 +76,9 @@ def fit(clips: Sequence[Clip], params: Params, seed: int) -> dict[str, np.ndarra
             things = list(tqdm(seen, total=len(watched), desc=f"fit stillness: {scene}", unit="clip"))
         step = -(-sum(map(len, things)) // params.max_things) or 1
         state[f"things/{scene}"] = _features(np.concatenate(things)[::step])
-        state[f"watched/{scene}"] = np.array([len(clip.frames) / clip.fps for clip in watched])
+        state[f"{WATCHED}{scene}"] = np.array([len(clip.frames) / clip.fps for clip in watched])
         state[f"rate/{scene}"] = np.array(watched[0].fps / step)
-    return state
+    return state | {"shapes": _shapes(state, list(scenes), params.max_things)}
 
 
 class Detector:
@@ -101,16 +108,26 @@ class Detector:
 
     def rarity(self, scene: str, found: np.ndarray) -> np.ndarray:
         """(N,) -log of how many things per training frame are like each of (N, 8) ``found`` ones, at least 0."""
-        scale = np.array([self.params.place] * 2 + [self.params.shape] * 3)
-        things, own = self._state[f"things/{scene}"], _features(found)
-        watched, rate = self._state[f"watched/{scene}"], float(self._state[f"rate/{scene}"])
+        params, own = self.params, _features(found)
+        scale = np.array([params.place] * 2 + [params.shape] * 3)
+        things, shapes = self._state[f"things/{scene}"], self._state["shapes"]
         # Clips are short: a rest of d seconds can only be seen in frames at least d after a clip's first, and one that
         # hardly any frame could show is judged as one that some could.
-        seconds = np.minimum(own[:, 5], SHOWN * watched.max())
-        frames = np.maximum(watched - seconds[:, None], 0).sum(axis=1) * rate
-        away = (own[:, None, :5] - things[None, :, :5]) / scale  # (N, T, 5)
-        alike = (things[None, :, 5] >= seconds[:, None]) / (1 + (away**2).sum(axis=2))  # those that rested for as long
-        return np.maximum(-np.log((alike.sum(axis=1) + UNSEEN) / frames), 0)
+        seconds = np.minimum(own[:, 5], SHOWN * self._watched[scene].max())
+        watched = _long_enough(self._watched[scene], seconds)
+        frames = watched * float(self._state[f"rate/{scene}"])
+        here = _alike(own[:, :5], things[:, :5], scale, things[:, 5] >= seconds[:, None]).sum(axis=1) / frames
+        lasting = shapes[:, 4] * (shapes[:, 3] >= seconds[:, None])
+        anywhere = _alike(own[:, 2:5], shapes[:, :3], scale[2:], lasting).sum(axis=1)
+        anywhere /= _long_enough(np.concatenate(list(self._watched.values())), seconds)
+        share = watched / (watched + params.anywhere_seconds)
+        often = share * here + (1 - share) * anywhere + UNSEEN / frames
+        return np.maximum(-np.log(often), 0)
+
+    @cached_property
+    def _watched(self) -> dict[str, np.ndarray]:
+        """Scene -> (C,) seconds of its training clips."""
+        return {key.removeprefix(WATCHED): self._state[key] for key in sorted(self._state) if key.startswith(WATCHED)}
 
 
 class Stream:
@@ -144,6 +161,28 @@ class Stream:
             x1, y1, x2, y2 = found[i, :4] * [wide, rows, wide, rows]
             heat[int(y1) : int(np.ceil(y2)), int(x1) : int(np.ceil(x2))] = rarities[i]
         return Judged(view.frame, np.float32(rarities.max(initial=0)), heat)
+
+
+def _long_enough(watched: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """(N,) seconds of clips of ``watched`` (C,) seconds in which one could see a rest of ``seconds`` (N,)."""
+    return np.maximum(watched - seconds[:, None], 0).sum(axis=1)
+
+
+def _alike(own: np.ndarray, known: np.ndarray, scale: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(N, T) Cauchy kernels between (N, F) and (T, F) features, times ``weights`` (N, T)."""
+    away = (own[:, None] - known[None]) / scale
+    return weights / (1 + (away**2).sum(axis=2))
+
+
+def _shapes(state: dict[str, np.ndarray], scenes: list[str], most: int) -> np.ndarray:
+    """(S, 5) at most ``most`` things of all scenes: form, time at rest, seconds for which one stands."""
+    parts = []
+    for scene in scenes:
+        form = state[f"things/{scene}"][:, 2:]
+        parts.append(np.column_stack([form, np.full(len(form), 1 / float(state[f"rate/{scene}"]))]))
+    every = np.concatenate(parts)
+    step = -(-len(every) // most) or 1
+    return every[::step] * [1, 1, 1, 1, step]
 
 
 def _kept(scene: str, empty: Background, size: ObjectSize) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from vad.perception.foreground import Background, ObjectSize, blobs, mask
 MOMENT = 0.17  # seconds back that the short background lies: a walker has moved by more than a blur, a bag has not
 SETTLED = 0.25  # seconds for which a pixel agrees with it before it rests
 STEADY = 2.5  # noise deviations within which it agrees
+CAME = 0.9  # of a thing came while the camera was watching; who walks away beside who stood there makes one thing
 FOLLOWING = 60.0  # seconds in which the long background takes over a change of light
 COLUMNS = ["x1", "y1", "x2", "y2", "height", "width", "area", "seconds"]
 
@@ -63,7 +64,7 @@ class Resting:
         kept, seconds = [], []
         for i in np.flatnonzero(inside).tolist():
             own = self._own(found[i], labels, i + 1)
-            if self._came[own].mean() > 0.5:
+            if self._came[own].mean() >= CAME:
                 kept.append(i)
                 seconds.append(float(np.median(self._rested[own])) / self._fps)
         return _described(found[kept], np.array(seconds), rows, self._size)
