@@ -104,9 +104,10 @@ def test_confidence_is_how_far_other_clips_would_confirm_a_lead():
     good, rival, poor = (rng.normal(size=200) + strength * labels for strength in (2, 2, 0))
     assert confidence(good, poor, labels, clips, seed=0) == 1
     assert confidence(poor, good, labels, clips, seed=0) == 0
-    assert confidence(good, good * 2, labels, clips, seed=0) == 0
-    assert min(confidence(good, rival, labels, clips, 0), confidence(rival, good, labels, clips, 0)) == 0
-    assert 0 < max(confidence(good, rival, labels, clips, 0), confidence(rival, good, labels, clips, 0)) < 1
+    assert confidence(good, good * 2, labels, clips, seed=0) == 0.5
+    assert 0 < confidence(good, rival, labels, clips, 0) < 1
+    assert confidence(good, rival, labels, clips, 0) + confidence(rival, good, labels, clips, 0) == pytest.approx(1)
+    assert confidence(good, poor, np.zeros(200, int), clips, seed=0) == 0  # nothing to judge by
 
 
 @pytest.mark.parametrize("fit", [by_merit, partial(logistic, ridge=0.1)])

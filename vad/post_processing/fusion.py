@@ -7,13 +7,12 @@ normal video weighs 6.9, while a detector that has nothing to say adds noise of 
 ``fusion_mean`` and ``fusion_max`` need no labels. ``fusion_logistic`` is a logistic regression with non-negative
 weights and a strong ridge on standardised inputs. ``fusion`` starts from a mean in which each detector weighs as much
 as its AUC on permitted frames exceeds chance, so that one that knows nothing has no say and nothing else is fitted. It
-moves towards the logistic weights as far as permitted frames speak for them: by 2 P - 1, where P is the share of
-bootstrap samples of the permitted clips in which the logistic weights have the higher AUC, both judged on clips that
-they were not fitted on. Where detectors are about equal or clips few it stays where it started; where some are much
-stronger it does not let the weak ones drown them. To choose one or the other instead would be another choice on a few
-other clips (Breiman 1996, "Heuristics of instability and stabilization in model selection"). Under ``one_class``
-nothing is labelled and ``fusion`` is the plain mean; under ``paper`` it is fitted and judged on the very frames that
-are scored, the leak of that protocol.
+moves towards the logistic weights by how likely these are the better ones: by the share of bootstrap samples of the
+permitted clips in which they have the higher AUC, both judged on clips that they were not fitted on. That is the mean
+over what may be right (Hoeting et al. 1999, "Bayesian Model Averaging"); to choose one or the other would be unstable
+(Breiman 1996, "Heuristics of instability and stabilization in model selection"). Under ``one_class`` nothing is
+labelled and ``fusion`` is the plain mean; under ``paper`` it is fitted and judged on the very frames that are scored,
+the leak of that protocol.
 
 Cross-fitting is that of stacking (Wolpert 1992): for fold f the weights come from frames of other folds, whose scores
 come from their own folds' detectors.
@@ -134,7 +133,7 @@ def cross_fitted(permitted: Pool, fit: Callable[[np.ndarray, np.ndarray], Rule])
 
 
 def confidence(scores: np.ndarray, plain: np.ndarray, labels: np.ndarray, clips: np.ndarray, seed: int) -> float:
-    """2 P - 1, at least 0: P is how often ``scores`` have a higher AUC than ``plain`` over bootstrap samples of clips.
+    """How often ``scores`` have a higher AUC than ``plain`` over bootstrap samples of clips, 0 to 1; a tie counts half.
 
     Args:
         scores, plain: (N,); clips: (N,) codes. Samples without both classes do not count; 0 where none counts.
@@ -143,7 +142,7 @@ def confidence(scores: np.ndarray, plain: np.ndarray, labels: np.ndarray, clips:
     weights = resamples(int(codes.max()) + 1, RESAMPLES, seed)
     gain = Frames(scores, labels, codes).roc_auc(weights) - Frames(plain, labels, codes).roc_auc(weights)
     gain = gain[np.isfinite(gain)]
-    return max(0.0, 2 * float(np.mean(gain > 0)) - 1) if len(gain) else 0.0
+    return float(np.mean(gain > 0) + np.mean(gain == 0) / 2) if len(gain) else 0.0
 
 
 def _mean(count: int) -> Rule:
