@@ -43,11 +43,17 @@ def table(name: str, columns: list[str]) -> str:
     rows = {row: value for row, value in (values["leak"] if columns[0] == "paper" else values).items()}
     rank = {row: -found for row, value in rows.items() if (found := _value(value, columns[0])) is not None}
     ranked = sorted(rank, key=lambda row: rank[row])
-    titles = [column.rpartition(".")[2].replace("_", " ") for column in columns]
+    titles = [_title(column) for column in columns]
     lines = [f"| {first} | " + " | ".join(titles) + " |"]
     lines.append("| --- |" + " ---: |" * len(columns))
     lines += [f"| {row} | " + " | ".join(_cell(rows[row], column) for column in columns) + " |" for row in ranked]
     return "\n".join(lines) + "\n"
+
+
+def _title(column: str) -> str:
+    """``lead.mean`` is ``lead mean``; what one table shows most of goes without its group."""
+    group, _, key = column.rpartition(".")
+    return (key if group in ("", "roc_auc", "by_event") else f"{group} {key}").replace("_", " ")
 
 
 def _value(values: dict, column: str) -> float | None:

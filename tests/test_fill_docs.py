@@ -1,5 +1,7 @@
 """The pictures and tables that pages are filled with."""
 
+import json
+
 from stages import fill_docs
 
 
@@ -15,3 +17,16 @@ def test_only_what_is_marked_is_filled():
     text = "before\n<!-- stages -->\nold\n<!-- end -->\nafter\n"
     assert fill_docs.fill(text) == f"before\n<!-- stages -->\n{fill_docs.dag()}<!-- end -->\nafter\n"
     assert fill_docs.fill("no mark, nothing filled") == "no mark, nothing filled"
+
+
+def test_a_table_has_a_row_a_detector_best_first_and_says_of_what_a_mean_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(fill_docs, "RESULTS", tmp_path)
+    found = {"a": {"roc_auc": {"mean": 0.5}, "lead": {"mean": -0.25}}, "b": {"roc_auc": {"mean": 0.75}}}
+    (tmp_path / "two.json").write_text(json.dumps(found))
+    lines = fill_docs.table("two", ["roc_auc.mean", "lead.mean"]).splitlines()
+    assert lines == [
+        "| detector | mean | lead mean |",
+        "| --- | ---: | ---: |",
+        "| b | 0.750 |  |",
+        "| a | 0.500 | -0.250 |",
+    ]
