@@ -38,7 +38,9 @@ def keep(name: str) -> None:
 
 def table(name: str, columns: list[str]) -> str:
     """A Markdown table: a row a detector, best first by the first column; intervals beside the value they belong to."""
-    values = json.loads((RESULTS / f"{name}.json").read_text())
+    if not (file := RESULTS / f"{name}.json").exists():
+        raise UserError(f"{file} is missing: a page shows it; keep it first, or take the mark out of the page")
+    values = json.loads(file.read_text())
     first = values.get("run", {}).get("rows", "detector")
     rows = {row: value for row, value in (values["leak"] if columns[0] == "paper" else values).items()}
     rank = {row: -found for row, value in rows.items() if (found := _value(value, columns[0])) is not None}

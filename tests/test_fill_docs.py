@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from stages import fill_docs
+from vad.pipeline.errors import UserError
 
 
 def test_the_picture_of_the_stages_leaves_out_what_is_implied():
@@ -30,3 +33,5 @@ def test_a_table_has_a_row_a_detector_best_first_and_says_of_what_a_mean_is(tmp_
         "| b | 0.750 |  |",
         "| a | 0.500 | -0.250 |",
     ]
+    with pytest.raises(UserError, match=r"none.json is missing: a page shows it"):
+        fill_docs.fill("<!-- results: none roc_auc -->\n<!-- end -->\n")
