@@ -9,9 +9,9 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from vad.benchmark import runs
 from vad.data.frames import DATA, FrameStore
 from vad.detectors import fitted, registry
 from vad.detectors.scoring import score_clips
@@ -100,15 +100,8 @@ def backbone(plan: Plan) -> tuple:
 
 
 def spread(ranked: dict[int, dict[str, float]]) -> dict[str, dict]:
-    """Metric -> ``mean``, ``sd`` (of the seeds), ``least``, ``most`` and the ``values`` in order of the seeds."""
-    result = {}
-    for metric in METRICS:
-        values = np.array([own[metric] for own in ranked.values()])
-        result[metric] = {
-            "mean": values.mean(), "sd": values.std(ddof=1), "least": values.min(), "most": values.max(),
-            "values": values,
-        }  # fmt: skip
-    return result
+    """Metric -> what ``vad.benchmark.runs.summary`` says of its values, in order of the seeds."""
+    return {metric: runs.summary([own[metric] for own in ranked.values()]) for metric in METRICS}
 
 
 if __name__ == "__main__":
