@@ -91,9 +91,14 @@ def _timelines(project: Project, clip: str, when: Stamp) -> pd.DataFrame:
 
 
 def setting(project: Project) -> scorecard.Setting:
-    """What alarms are judged with, as ``stages.evaluate`` puts it together."""
+    """What alarms are judged with, as ``stages.evaluate`` puts it together.
+
+    Raises:
+        UserError: how late scores are is not known yet: without it delays would be too short.
+    """
+    project.need("No alarm to judge", project.latency)
     tuned = json(project.thresholds)
-    events, latency = table(project.data / "events.csv"), json(project.data / "latency.json")
+    events, latency = table(project.data / "events.csv"), json(project.latency)
     return scorecard.Setting(fps(project), events, tuned["merge_seconds"], tuned["per_scene"], latency)
 
 

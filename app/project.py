@@ -49,6 +49,10 @@ class Project:
         return self.data / "thresholds.json"
 
     @property
+    def latency(self) -> Path:
+        return self.data / "latency.json"
+
+    @property
     def params(self) -> Path:
         return self.root / "params.yaml"
 

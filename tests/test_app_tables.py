@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from app import experiments, tables
+from app import cached, experiments, tables
+from app.project import Project
+from vad.pipeline.errors import UserError
 
 METRICS = {
     "faint": {"roc_auc": 0.6, "f1": 0.5, "clips": 2, "events_total": 4, "events_detected": 1},
@@ -63,3 +65,8 @@ def test_two_runs_side_by_side(runs):
     table = experiments.overview(runs, "roc_auc", ["padim", "motion"])
     assert table["Parameters, other than the workspace's"].tolist() == ["", "padim.n_features=100"]
     assert table["padim"].tolist() == [0.6, 0.55]
+
+
+def test_no_alarm_is_judged_before_it_is_known_how_late_scores_are(tmp_path):
+    with pytest.raises(UserError, match=r"No alarm to judge: data/latency.json is not there yet. Run 'dvc repro'"):
+        cached.setting(Project(tmp_path))
