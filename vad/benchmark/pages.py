@@ -1,8 +1,8 @@
 """Tables and graphs of README.md and docs/, made from kept results and from the code.
 
 A table stands between ``<!-- results: ped2 roc_auc f1 -->`` and ``<!-- end -->``: the name of a file of results, then
-the columns. What its rows are is said by ``rows`` under its key ``run``, else they are detectors. The graph of the rooms
-stands between ``<!-- rooms -->`` and ``<!-- end -->``; that of the stages has the mark ``<!-- stages -->``, what
+the columns. What its rows are is said by ``rows`` under its key ``run``, else they are detectors. The graph of the
+rooms stands between ``<!-- rooms -->`` and ``<!-- end -->``; that of the stages has the mark ``<!-- stages -->``, what
 ``make scale`` measured ``<!-- scale -->``.
 """
 
