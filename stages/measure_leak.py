@@ -6,13 +6,14 @@ Prototypes from the same cached embeddings, on labelled frames; ``weak`` from th
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from vad.data.frames import Clip, FrameStore
-from vad.detectors import prototypes, registry, weak
+from vad.detectors import registry
 from vad.evaluation import leak
 from vad.features.semantic import with_embeddings
 from vad.metrics import measures
@@ -20,6 +21,9 @@ from vad.perception.detection import with_objects
 from vad.pipeline import artifacts, params, stage
 from vad.protocol import fitting, sampling
 from vad.protocol.folds import fit_clips
+
+if TYPE_CHECKING:
+    from vad.detectors import prototypes
 
 OUT = "data/leak.json"
 
@@ -43,6 +47,8 @@ def main() -> dict:
 
 def of_prototypes(store: FrameStore, sample: pd.DataFrame) -> tuple[dict[str, dict], int]:
     """Rows of the leak table, of the chosen variant and the others, and how many frames were scored."""
+    from vad.detectors import prototypes
+
     seed, sizes = params.common().seed, params.section("balance_sample", sampling.Params)
     rng = np.random.default_rng(seed)
     drawn = leak.Pool(fit_clips(store, sample, "test")).draw(sizes.test_per_class, rng, balanced=True)
@@ -59,6 +65,8 @@ def of_prototypes(store: FrameStore, sample: pd.DataFrame) -> tuple[dict[str, di
 
 def of_weak(store: FrameStore, sample: pd.DataFrame) -> tuple[dict[str, dict], int]:
     """``weak`` on the test clips' own labels, one each: its row, and how many frames were scored."""
+    from vad.detectors import weak
+
     sizes = params.section("balance_sample", sampling.Params)
     objects = store.folder / "objects"
     normal, test = (with_objects(fit_clips(store, sample, role), objects) for role in ("fit_all", "test"))
@@ -88,8 +96,10 @@ def compared(pool: leak.Pool, scores: dict[str, np.ndarray]) -> dict[str, float]
     return leak.compare(pool, scores, bootstrap.resamples, bootstrap.confidence, params.common().seed)
 
 
-def fits(section: prototypes.Params, seed: int, bar: tqdm) -> leak.Fit:
+def fits(section: "prototypes.Params", seed: int, bar: tqdm) -> leak.Fit:
     """Fit prototypes once and score by every variant: ``prototypes`` is the chosen one, the others bear their names."""
+    from vad.detectors import prototypes
+
     kinds = ("ensemble", *prototypes.VARIANTS)
     named = {"prototypes": section}
     named |= {

@@ -1,4 +1,4 @@
-"""Run every stage of dvc.yaml where only its declared dependencies exist: ``python -m tests.sandbox FOLDER``.
+"""Run every stage where only its declared dependencies exist: ``python -m tests.sandbox FOLDER``.
 
 ``FOLDER`` holds params.yaml. Each stage gets a folder of its own with links to what it declares and nothing else, so
 that a stage which reads more than it says fails, or does without. Stages are forked from this process, which has the
@@ -7,7 +7,6 @@ libraries loaded already.
 
 import contextlib
 import os
-import re
 import runpy
 import shutil
 import sys
@@ -15,39 +14,15 @@ from pathlib import Path
 
 import yaml
 
+from vad.pipeline import wiring
+from vad.pipeline.wiring import Stage
+
 ROOT = Path(__file__).parent.parent
 
 
-def stages(values: dict) -> dict[str, dict]:
-    """Every stage by its name, those of the detectors spelled out, each after those whose outputs it reads."""
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-    detectors, found = pipeline["vars"][0]["detector"], {}
-    for name, stage in pipeline["stages"].items():
-        for key, item in detectors.items() if "foreach" in stage else [("", {})]:
-            text = yaml.safe_dump(stage.get("do", stage)).replace("${key}", key)
-            text = text.replace("${data.root}", values["data"]["root"])
-            filled = re.sub(r"\$\{item\.(\w+)\}", lambda match, item=item: str(item[match[1]]), text)
-            found[f"{name}@{key}" if key else name] = yaml.safe_load(filled)
-    ordered: dict[str, dict] = {}
-    while len(ordered) < len(found):
-        made = {out for name in found if name not in ordered for out in outputs(found[name])}
-        ready = [
-            name
-            for name, stage in found.items()
-            if name not in ordered and not any(within(dep, out) for dep in stage["deps"] for out in made)
-        ]
-        ordered |= {name: found[name] for name in ready}
-    return ordered
-
-
-def outputs(stage: dict) -> list[str]:
-    """The paths that a stage makes."""
-    return [out if isinstance(out, str) else next(iter(out)) for out in stage["outs"]]
-
-
-def within(dep: str, out: str) -> bool:
-    """Whether ``dep`` is, holds or lies in ``out``."""
-    return dep == out or dep.startswith(f"{out}/") or out.startswith(f"{dep}/")
+def stages(values: dict) -> list[Stage]:
+    """Every stage with what ``values``, of params.yaml, say of it, in the order of a run."""
+    return wiring.stages(ROOT, {"data.root": values["data"]["root"]})
 
 
 def link(source: Path, target: Path) -> None:
@@ -59,12 +34,12 @@ def link(source: Path, target: Path) -> None:
         os.link(source, target)
 
 
-def run(name: str, stage: dict, folder: Path) -> int:
+def run(stage: Stage, folder: Path) -> int:
     """Run one stage in a folder of its own and keep its outputs in ``made``; returns its exit code."""
-    box, made = folder / "box" / name.replace("@", "-"), folder / "made"
+    box, made = folder / "box" / stage.name.replace("@", "-"), folder / "made"
     box.mkdir(parents=True)
     shutil.copy(folder / "params.yaml", box / "params.yaml")
-    for dep in dict.fromkeys(stage["deps"]):
+    for dep in stage.deps:
         if Path(dep).is_absolute():
             continue  # a data set elsewhere
         if (made / dep).exists():
@@ -72,9 +47,9 @@ def run(name: str, stage: dict, folder: Path) -> int:
         elif not dep.startswith(("vad", "stages")) and (ROOT / dep).exists() and dep != "params.yaml":
             shutil.copytree(ROOT / dep, box / dep) if (ROOT / dep).is_dir() else _copy(ROOT / dep, box / dep)
     if not (child := os.fork()):
-        os._exit(_execute(stage["cmd"].split()[2:], box))
+        os._exit(_execute(list(stage.command), box))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    for out in outputs(stage) if not code else []:
+    for out in stage.outs if not code else []:
         link(box / out, made / out)
     return code
 
@@ -112,10 +87,10 @@ def main(folder: Path) -> int:
         import sentence_transformers  # noqa: F401
         import sklearn.mixture  # noqa: F401
         import timm  # noqa: F401
-    for name, stage in stages(yaml.safe_load((folder / "params.yaml").read_text())).items():
-        if code := run(name, stage, folder):
-            print(f"{name} failed with {code} where only its declared dependencies exist:")
-            print((folder / "box" / name.replace("@", "-") / "log").read_text()[-3000:])
+    for stage in stages(yaml.safe_load((folder / "params.yaml").read_text())):
+        if code := run(stage, folder):
+            print(f"{stage.name} failed with {code} where only its declared dependencies exist:")
+            print((folder / "box" / stage.name.replace("@", "-") / "log").read_text()[-3000:])
             return 1
     return 0
 

@@ -1,8 +1,10 @@
 """Growth with the data: the exponents, the stages that are run, and the sizes they are run on."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stages import benchmark_scale
@@ -49,14 +51,6 @@ def test_starting_is_what_remains_without_frames():
     )
 
 
-def test_the_stages_are_those_of_dvc_yaml_in_order():
-    found = {step.name: step.command for step in scale.steps(ROOT / "dvc.yaml")}
-    assert found["fit@gradcam"] == ("stages.reference_cams",)
-    assert found["score@padim"] == ("stages.score", "padim")
-    names = list(found)
-    assert names.index("simulate") < names.index("fit@padim") < names.index("score@padim") < names.index("fuse")
-
-
 def test_sizes_change_the_data_set_alone_and_every_setting_is_one_of_params_yaml():
     values = params.read_file(ROOT / "params.yaml")
     once, many = scale.sized(values, 1), scale.sized(values, 16)
@@ -71,7 +65,7 @@ def test_a_process_is_measured_with_its_children_and_a_failure_is_one_line(tmp_p
     (tmp_path / "hold.py").write_text(
         "import subprocess, sys\n"
         "held = bytearray(120 << 20)\n"
-        "code = 'x = bytearray(120 << 20); sum(range(4_000_000))'\n"
+        "code = 'x = bytearray(120 << 20); sum(range(20_000_000))'\n"
         "subprocess.run([sys.executable, '-c', code]) if sys.argv[1:] else sys.exit('no reason')\n"
     )
     _, cpu, peak = scale.run(["hold", "children"], tmp_path, tmp_path)
@@ -85,4 +79,44 @@ def test_a_process_is_measured_with_its_children_and_a_failure_is_one_line(tmp_p
 def test_sizes_that_tell_no_exponent_are_refused(times, monkeypatch):
     monkeypatch.setattr("sys.argv", ["benchmark_scale", "--times", *times])
     with pytest.raises(UserError, match="each the same factor larger"):
+        benchmark_scale.main()
+
+
+def test_a_stage_that_is_run_again_has_the_least_of_its_runs_and_its_row_anew(tmp_path, monkeypatch):
+    costs = iter([(9, 4, 110), (9, 3, 100), (9, 6, 100), (9, 7, 100), (9, 18, 90), (9, 20, 110)])
+    ran = []
+
+    def run(command, folder, root, settings):
+        ran.append((folder.name, *command, settings["VAD_CACHE_GIB"]))
+        return next(costs)
+
+    monkeypatch.setattr(scale, "run", run)
+    for size, frames in ((1, 100), (4, 400), (16, 1600)):
+        (tmp_path / f"kept/{size}x-0/data").mkdir(parents=True)
+        pd.DataFrame({"clip": ["a"] * frames}).to_parquet(tmp_path / f"kept/{size}x-0/data/frames.parquet")
+    (tmp_path / "f.json").write_text('{"rows": {"fuse": {"met": true}, "rank": {"met": false}}}')
+    command = ["--again", "rank", "--folder", str(tmp_path / "kept"), "--runs", "2", "--json", str(tmp_path / "f.json")]
+    monkeypatch.setattr("sys.argv", ["benchmark_scale", *command])
+    monkeypatch.chdir(ROOT)
+    benchmark_scale.main()
+    rows = json.loads((tmp_path / "f.json").read_text())["rows"]
+    assert rows["fuse"] == {"met": True}
+    assert (rows["rank"]["cpu"], rows["rank"]["peak_mib"]) == ([3.0, 6.0, 18.0], [105.0, 100.0, 100.0])
+    assert rows["rank"]["time_exponent"] == pytest.approx(1.0)  # 2 s and 1 s per 100 frames
+    assert ran == [(f"{size}x-0", "stages.rank", "0") for size in (1, 4, 16) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--again", "rank"], "--again: give the --folder"),
+        (["--again", "rnk", "--folder", "kept"], "there is no stage 'rnk'; choose from simulate"),
+        (["--again", "rank", "--folder", "nowhere"], "1x-0 is missing: give the folder of an earlier run"),
+        (["--again", "rank", "--folder", "kept", "--runs", "0"], "--runs: at least 1"),
+    ],
+)
+def test_what_cannot_be_run_again_is_one_line(options, message, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["benchmark_scale", *options])
+    with pytest.raises(UserError, match=message):
         benchmark_scale.main()

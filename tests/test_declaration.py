@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from vad.detectors import registry
+from vad.pipeline import wiring
 from vad.pipeline.errors import UserError
 from vad.protocol import declaration
 from vad.protocol.declaration import Declaration
@@ -79,6 +79,5 @@ def test_what_declares_nothing_is_no_detector():
 
 @pytest.mark.parametrize("name", registry.names())
 def test_every_fit_stands_aside_where_the_data_does_not_let_it(name):
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-    script = ROOT / "stages" / f"{pipeline['vars'][0]['detector'][name]['fit']}.py"
+    script = ROOT / "stages" / f"{wiring.detectors(ROOT)[name]['fit']}.py"
     assert f'@fitted.or_stands_aside("{name}")' in script.read_text()

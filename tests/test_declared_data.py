@@ -9,6 +9,7 @@ import yaml
 
 from tests import sandbox
 from vad.pipeline import results
+from vad.pipeline.wiring import Stage
 
 SMALLER = {
     "simulate": {
@@ -49,14 +50,15 @@ def test_every_stage_runs_where_only_its_dependencies_exist(tmp_path):
     ran = {path.stem for path in Path(tmp_path / "made/data/scores").glob("*.parquet")}
     reasons = {name: results.why_skipped(name, tmp_path / "made/data/models") for name in ran}
     assert {name: reason for name, reason in reasons.items() if reason} == {}
-    assert ran == {name.partition("@")[2] for name in sandbox.stages(values) if name.startswith("score@")}
+    assert ran == {stage.name.partition("@")[2] for stage in sandbox.stages(values) if stage.name.startswith("score@")}
 
 
 def test_a_stage_that_reads_more_than_it_says_is_caught(tmp_path):
     """What is not declared is not there."""
-    stage = {"cmd": "python -m stages.tune_thresholds", "deps": ["data/manifest.csv"], "outs": ["data/thresholds.json"]}
+    command, made = ("stages.tune_thresholds",), ("data/thresholds.json",)
+    stage = Stage("tune_thresholds", command, ("data/manifest.csv",), made)
     (tmp_path / "params.yaml").write_bytes((sandbox.ROOT / "params.yaml").read_bytes())
     (tmp_path / "made/data").mkdir(parents=True)
     (tmp_path / "made/data/manifest.csv").write_text("clip,scene,split,frames,fps\n")
-    assert sandbox.run("tune_thresholds", stage, tmp_path) == 1
+    assert sandbox.run(stage, tmp_path) == 1
     assert "data/fused.parquet" in (tmp_path / "box/tune_thresholds/log").read_text()

@@ -8,39 +8,21 @@ import yaml
 
 from tests import imports
 from vad.detectors import registry
+from vad.pipeline import wiring
 
 ROOT = Path(__file__).parent.parent
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-DETECTORS = PIPELINE["vars"][0]["detector"]
+DETECTORS = wiring.detectors(ROOT)
 # They read, write and report, and compute nothing.
 PLUMBING = ("vad/pipeline/", "vad/detectors/registry.py", "vad/protocol/declaration.py")
 
 
-def stages() -> dict[str, dict]:
-    """Every stage by its name, those of the detectors spelled out."""
-    found = {}
-    for name, stage in PIPELINE["stages"].items():
-        if "foreach" not in stage:
-            found[name] = stage
-            continue
-        for key, item in DETECTORS.items():
-            text = yaml.safe_dump(stage["do"]).replace("${key}", key)
-            found[f"{name}@{key}"] = yaml.safe_load(re.sub(r"\$\{item\.(\w+)\}", lambda m, i=item: i[m[1]], text))
-    return found
-
-
-STAGES = stages()
-
-
-def listed(stage: dict) -> list[str]:
-    """The stage's dependencies."""
-    return [str(dep) for dep in stage["deps"]]
+STAGES = {stage.name: stage for stage in wiring.stages(ROOT)}
 
 
 def computes_with(name: str) -> set[str]:
     """Source files of vad behind a stage: what its script imports, and what the detector that it names imports."""
-    script = STAGES[name]["cmd"].split()[2]
+    script = STAGES[name].command[0]
     found = imports.behind(script)
     if "@" in name:
         found |= imports.behind(f"vad.detectors.{name.partition('@')[2]}")
@@ -54,17 +36,17 @@ def covers(dep: str, file: str) -> bool:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_lists_its_script_and_the_code_it_computes_with(name):
-    deps = listed(STAGES[name])
-    assert STAGES[name]["cmd"].split()[2].replace(".", "/") + ".py" in deps
+    deps = STAGES[name].deps
+    assert STAGES[name].command[0].replace(".", "/") + ".py" in deps
     assert {file for file in computes_with(name) if not any(covers(dep, file) for dep in deps)} == set()
 
 
-@pytest.mark.parametrize("stage", PIPELINE["stages"])
+@pytest.mark.parametrize("stage", sorted({name.partition("@")[0] for name in STAGES}))
 def test_a_stage_lists_no_code_that_it_does_not_compute_with(stage):
     """Of a stage of every detector, what no detector's instance uses."""
     instances = [name for name in STAGES if name.partition("@")[0] == stage]
     used = set().union(*(computes_with(name) for name in instances))
-    code = {dep for name in instances for dep in listed(STAGES[name]) if dep.startswith("vad/")}
+    code = {dep for name in instances for dep in STAGES[name].deps if dep.startswith("vad/")}
     assert {dep for dep in code if not any(covers(dep, file) for file in used)} == set()
 
 
@@ -81,6 +63,4 @@ def test_every_detector_has_its_entry_switch_and_parameters():
 
 def test_raw_data_is_never_an_output():
     for stage in STAGES.values():
-        for out in stage["outs"]:
-            path = out if isinstance(out, str) else next(iter(out))
-            assert not path.startswith("data/raw")
+        assert not any(out.startswith("data/raw") for out in stage.outs)

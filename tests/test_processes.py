@@ -105,3 +105,16 @@ def test_no_worker_outlives_its_stage(started, how):
     assert len(processes) >= 3  # the stage, two workers, and what multiprocessing adds
     processes[0].send_signal(how)
     assert ended(processes)
+
+
+@pytest.mark.parametrize("started", ["stages", "vad.cli", "app"])
+def test_whoever_is_started_has_one_thread_of_blas_unless_told_otherwise(started):
+    """And says so before NumPy, which reads it when it is imported."""
+    code = (
+        f"import sys, {started}; from threadpoolctl import threadpool_info as t; import numpy;"
+        "print(sorted({one['num_threads'] for one in t() if one['user_api'] == 'blas'}))"
+    )
+    for told, threads in (({}, "[1]"), ({"OPENBLAS_NUM_THREADS": "2"}, "[2]")):
+        environment = {key: value for key, value in os.environ.items() if "_NUM_THREADS" not in key} | told
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == threads

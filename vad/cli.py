@@ -49,7 +49,10 @@ from vad.deploy.flags import (
     alarms,
     kept,
 )
+from vad.pipeline import processes
 from vad.pipeline.errors import UserError
+
+processes.one_blas_thread()
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -153,11 +153,8 @@ def is_running_after(stage: psutil.Process, seconds: float) -> bool:
 
 def seconds(project: Project, name: str) -> float:
     """How long the stage's own work took in the undisturbed run."""
-    for key in (name, name.replace("fit@", "fit_"), f"fit@{name}"):
-        record = project.folder / "data/timings" / f"{key}.json"
-        if record.exists():
-            return json.loads(record.read_text())["seconds"]
-    return 2.0
+    record = project.folder / "data/timings" / f"{name}.json"
+    return json.loads(record.read_text())["seconds"] if record.exists() else 2.0
 
 
 def strike(dvc, stage: psutil.Process | None, way: str) -> None:

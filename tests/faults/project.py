@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 from ruamel.yaml import YAML
 
-from tests import sandbox
-from vad.pipeline import verification
+from vad.pipeline import verification, wiring
 
 SOURCE = Path(__file__).parents[2]
 SMALL = {
@@ -107,7 +106,7 @@ class Project:
 
     def stages(self) -> list[str]:
         """The names of all stages, each after those whose outputs it reads."""
-        return list(sandbox.stages(YAML(typ="safe").load(self.folder / "params.yaml")))
+        return [stage.name for stage in wiring.stages(self.folder)]
 
     def processes(self) -> list[psutil.Process]:
         """Processes that work in the project's folder."""

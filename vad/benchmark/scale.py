@@ -1,13 +1,14 @@
 """How every stage's time and memory grow with the data: a small data set, then four and sixteen times as much.
 
-Each stage of dvc.yaml runs in a process of its own, as DVC runs it. What samples may hold (balance_sample,
-max_fit_frames, boxes, ...) is set to what the smallest data set fills, so that nothing still grows towards a bound of
-its own: what is seen is how a stage grows for good. Trainings are cut to a few steps, which cost the same however much
-data there is.
+Each stage runs in a process of its own, as DVC runs it, on one core: processes and threads that share a core's units,
+its caches and its memory slow each other down the more, the longer they overlap, which is no growth. The smaller sizes
+run several times: what a stage costs there is mostly its start, of which the exponent needs to know the hundredths.
+What samples may hold (balance_sample, max_fit_frames, boxes, ...) is set to what the smallest data set fills, so that
+nothing still grows towards a bound of its own: what is seen is how a stage grows for good. Trainings are cut to a few
+steps, which cost the same however much data there is.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,12 +23,14 @@ import pandas as pd
 import yaml
 from tqdm import tqdm
 
-from vad.pipeline import artifacts, params
+from vad.pipeline import artifacts, params, wiring
 from vad.pipeline.errors import UserError
 
 TIMES = (1, 4, 16)
+RUNS = (3, 3, 1)  # of each size
 BARS = {"time": 1.05, "memory": 0.1}  # largest exponents
 NOISE = 2.0  # seconds of CPU by which a stage must differ between the smallest and the largest before growth is told
+ALONE = {"VAD_WORKERS": "1", "OMP_NUM_THREADS": "1"}  # one core, unless the environment says otherwise
 POLL = 0.05  # seconds between two looks at memory
 
 # The data set of once: rendered, with labels, masks, events and clips of one label.
@@ -52,21 +55,13 @@ FIXED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Step:
-    """One stage of dvc.yaml: its name and the module and arguments that ``python -m`` runs."""
-
-    name: str
-    command: tuple[str, ...]
-
-
 @dataclass
 class Growth:
     """What one stage took at each size.
 
     Attributes:
-        seconds: wall clock; cpu: seconds of all cores, its children's too; peak_mib: largest resident memory of the
-            process and its children together.
+        seconds: wall clock; cpu: seconds of all cores, its children's too; both the least of its runs.
+        peak_mib: largest resident memory of the process and its children together, the median of its runs.
         frames: stored frames of the data set at each size.
     """
 
@@ -75,6 +70,14 @@ class Growth:
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     peak_mib: list[float] = field(default_factory=list)
+
+    def add(self, frames: int, costs: Sequence[tuple[float, float, float]]) -> None:
+        """Take in what the stage's runs on a data set of ``frames`` cost, as :func:`run` gives it."""
+        seconds, cpu, peaks = zip(*costs, strict=True)
+        self.frames.append(frames)
+        self.seconds.append(min(seconds))
+        self.cpu.append(min(cpu))
+        self.peak_mib.append(float(np.median(peaks)))
 
     @property
     def time_exponent(self) -> float | None:
@@ -128,28 +131,6 @@ def exponent(frames: Sequence[int], costs: Sequence[float]) -> float:
     return float(np.log((third - second) / (second - first)) / ((low + high) / 2))
 
 
-def steps(file: Path) -> list[Step]:
-    """The stages of ``file`` in its order, which is that of a run; those of a ``foreach`` one by one."""
-    text = yaml.safe_load(file.read_text(encoding="utf-8"))
-    known = {name: own for group in text["vars"] for name, own in group.items()}
-    found = []
-    for name, own in text["stages"].items():
-        if "foreach" not in own:
-            found.append(_step(name, own["cmd"], {}))
-            continue
-        for key, item in known[own["foreach"].removeprefix("${").removesuffix("}")].items():
-            values = {"key": key} | {f"item.{part}": value for part, value in item.items()}
-            found.append(_step(f"{name}@{key}", own["do"]["cmd"], values))
-    return found
-
-
-def _step(name: str, command: str, values: dict[str, str]) -> Step:
-    filled = re.sub(r"\$\{([^}]+)\}", lambda match: str(values[match[1]]), command).split()
-    if filled[:2] != ["python", "-m"]:
-        raise UserError(f"dvc.yaml: stage {name} is no 'python -m <module>': {command}")
-    return Step(name, tuple(filled[2:]))
-
-
 def sized(values: dict, times: int) -> dict:
     """``values``, a whole params.yaml, for a data set ``times`` as large as the smallest.
 
@@ -173,13 +154,15 @@ def project(root: Path, folder: Path, times: int) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
-def run(command: Sequence[str], folder: Path, root: Path) -> tuple[float, float, float]:
+def run(
+    command: Sequence[str], folder: Path, root: Path, settings: dict[str, str] | None = None
+) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak MiB of ``python -m command`` in ``folder``, all its processes together.
 
     Raises:
         UserError: it failed; the last line that it wrote says why.
     """
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    environment = ALONE | os.environ | {"PYTHONPATH": str(root)} | (settings or {})
     started = time.perf_counter()
     with open(folder / "log", "w+") as log:
         process = subprocess.Popen(
@@ -214,30 +197,57 @@ def _resident(pid: int) -> float:
         return 0.0  # it ended meanwhile
 
 
+def again(root: Path, folder: Path, times: Sequence[int], names: Sequence[str], runs: int) -> list[Growth]:
+    """Run the stages ``names`` again, each ``runs`` times, in a ``folder`` that :func:`measure` left: the least counts.
+
+    Nothing is taken from the results that are kept of each clip.
+
+    Raises:
+        UserError: there is no such stage, or the folder is not one of these sizes.
+    """
+    known = {step.name: step for step in wiring.stages(root)}
+    for name in names:
+        if name not in known:
+            raise UserError(f"there is no stage '{name}'; choose from {', '.join(known)}")
+    places = [folder / f"{size}x-0" for size in times]
+    for place in places:
+        if not place.is_dir():
+            raise UserError(f"{place} is missing: give the folder of an earlier run with these --times")
+    grown = {name: Growth(name) for name in names}
+    with tqdm(total=len(places) * len(names) * runs, desc="again", unit="stage") as bar:
+        for place in places:
+            frames = len(pd.read_parquet(place / "data/frames.parquet", columns=["clip"]))
+            for name, own in grown.items():
+                costs = []
+                for _ in range(runs):
+                    bar.set_postfix_str(f"{place.name} {name}")
+                    costs.append(run(known[name].command, place, root, {"VAD_CACHE_GIB": "0"}))
+                    bar.update()
+                own.add(frames, costs)
+    return list(grown.values())
+
+
 def measure(root: Path, folder: Path, times: Sequence[int] = TIMES) -> list[Growth]:
     """Run every stage of the project at ``root`` on each size below the new ``folder``.
 
     Raises:
         UserError: a stage failed.
     """
-    wanted = steps(root / "dvc.yaml")
+    wanted = wiring.stages(root)
     grown = {step.name: Growth(step.name) for step in wanted}
-    with tqdm(total=len(times) * len(wanted), desc="scale", unit="stage") as bar:
-        for size in times:
-            place = folder / f"{size}x"
-            project(root, place, size)
-            costs = []
-            for step in wanted:
-                bar.set_postfix_str(f"{size}x {step.name}")
-                costs.append(run(step.command, place, root))
-                bar.update()
+    with tqdm(total=sum(RUNS) * len(wanted), desc="scale", unit="stage") as bar:
+        for size, runs in zip(times, RUNS, strict=True):
+            costs: dict[str, list[tuple[float, float, float]]] = {step.name: [] for step in wanted}
+            for number in range(runs):
+                place = folder / f"{size}x-{number}"
+                project(root, place, size)
+                for step in wanted:
+                    bar.set_postfix_str(f"{size}x {step.name}")
+                    costs[step.name].append(run(step.command, place, root))
+                    bar.update()
             frames = len(pd.read_parquet(place / "data/frames.parquet", columns=["clip"]))
-            for step, (seconds, cpu, peak) in zip(wanted, costs, strict=True):
-                own = grown[step.name]
-                own.frames.append(frames)
-                own.seconds.append(seconds)
-                own.cpu.append(cpu)
-                own.peak_mib.append(peak)
+            for name, own in grown.items():
+                own.add(frames, costs[name])
             artifacts.save_json(folder / "so-far.json", {name: asdict(own) for name, own in grown.items()})
     return list(grown.values())
 

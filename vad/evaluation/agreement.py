@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 TOP = 0.05  # of the frames: each detector's most unusual ones, whose overlap is told
 
@@ -19,10 +18,12 @@ def agreement(tests: dict[str, pd.DataFrame]) -> dict:
         ``detectors``; ``rank_correlation``, D rows of D: Spearman's; ``overlap``, D rows of D: the share of one's most
         unusual 5 % of frames that are among the other's (5 % by chance); ``top``: that share of frames; ``frames``.
     """
+    from scipy.stats import rankdata  # half a second, which few stages need
+
     names = sorted(tests)
     columns = [tests[name].set_index(["clip", "frame"])["calibrated"].rename(name) for name in names]
     scores = pd.concat(columns, axis=1, join="inner").to_numpy(np.float64)
-    ranks = np.column_stack([stats.rankdata(column) for column in scores.T])
+    ranks = np.column_stack([rankdata(column) for column in scores.T])
     top = ranks > len(ranks) * (1 - TOP)
     together = top.T.astype(np.float64) @ top
     with np.errstate(invalid="ignore"):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri
 
 from vad.metrics.measures import Frames, interval
 
@@ -149,4 +149,4 @@ def clips_needed(difference: np.ndarray, spread: np.ndarray, clips: int, confide
 
 def _reach(confidence: float) -> float:
     """Standard deviations that a difference must have to be found with power 0.8 by a two-sided test."""
-    return float(stats.norm.isf((1 - confidence) / 2) + stats.norm.isf(1 - POWER))
+    return float(-ndtri((1 - confidence) / 2) - ndtri(1 - POWER))

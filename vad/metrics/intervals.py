@@ -1,15 +1,16 @@
 """Exact intervals of counted things: shares, rates, medians. None needs many cases to be right."""
 
 import numpy as np
-from scipy import stats
+from scipy.special import betaincinv, gammainccinv, gammaincinv
 
 
 def share(hits: int, cases: int, confidence: float) -> tuple[float, float]:
     """Interval of a probability after ``hits`` of ``cases`` (Clopper & Pearson 1934); (0, 1) where there is no case."""
     if not cases:
         return 0.0, 1.0
-    found = stats.binomtest(int(hits), int(cases)).proportion_ci(confidence, method="exact")
-    return float(found.low), float(found.high)
+    tail, misses = (1 - confidence) / 2, cases - hits
+    low = betaincinv(hits, misses + 1, tail) if hits else 0.0
+    return float(low), float(betaincinv(hits + 1, misses, 1 - tail) if misses else 1.0)
 
 
 def rate(count: int, exposure: float, confidence: float) -> tuple[float, float]:
@@ -17,8 +18,8 @@ def rate(count: int, exposure: float, confidence: float) -> tuple[float, float]:
     if exposure <= 0:
         return 0.0, float("inf")
     tail = (1 - confidence) / 2
-    low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0
-    return float(low / exposure), float(stats.chi2.isf(tail, 2 * count + 2) / 2 / exposure)
+    low = gammaincinv(count, tail) if count else 0.0
+    return float(low / exposure), float(gammainccinv(count + 1, tail) / exposure)
 
 
 def median(values: np.ndarray, confidence: float) -> tuple[float, float]:
@@ -28,5 +29,7 @@ def median(values: np.ndarray, confidence: float) -> tuple[float, float]:
     """
     if len(values) < 2:
         return float("nan"), float("nan")
+    from scipy import stats  # half a second, which few stages need
+
     found = stats.quantile_test(np.asarray(values, dtype=np.float64), p=0.5).confidence_interval(confidence)
     return float(found.low), float(found.high)

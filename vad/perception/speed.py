@@ -6,7 +6,7 @@ gives the same speed near the camera and far from it.
 
 import cv2
 import numpy as np
-from scipy.stats import norm
+from scipy.special import log_ndtr, ndtri
 
 from vad.perception.foreground import ObjectSize
 
@@ -38,7 +38,7 @@ def speed_by_position(peaks: np.ndarray, every: np.ndarray, size: ObjectSize, sh
     (y, x, values), own, pool = points[order].T, own[order], pool[order]
     middle, high = _weighted_quantiles(values, pool, [0.5, HIGH])
     table = np.empty((2, *NODES), np.float32)
-    table[1] = max(LEAST_SCALE, (high - middle) / norm.ppf(HIGH))
+    table[1] = max(LEAST_SCALE, (high - middle) / ndtri(HIGH))
     rows, columns = ((np.arange(n) + 0.5) / n for n in NODES)
     for i, (row, reach) in enumerate(zip(rows, REACH * size.at(rows)[0], strict=True)):
         for j, column in enumerate(columns):
@@ -98,4 +98,4 @@ class Windows:
 
 def surprise(speed: np.ndarray, middle: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """-log10 of the probability that a log-normal with ``middle`` and ``scale`` of the logarithm exceeds ``speed``."""
-    return -norm.logsf((np.log(np.maximum(speed, 1e-6)) - middle) / scale) / np.log(10)
+    return -log_ndtr((middle - np.log(np.maximum(speed, 1e-6))) / scale) / np.log(10)

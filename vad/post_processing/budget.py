@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import betaincinv
 
 from vad.metrics.alarms import Footage
 
@@ -109,7 +109,7 @@ def within(blocks: Blocks, alarms_per_hour: float, confidence: float = 0.95) -> 
     affordable = int(alarms_per_hour / per_hour * (n + 1) + 1e-9)
     rank = min(max(affordable, 1), max(1, int(MOST * n)))
     threshold = np.nextafter(np.sort(blocks.highest)[n - rank], np.inf)
-    low, high = stats.beta(rank, n + 1 - rank).ppf([(1 - confidence) / 2, (1 + confidence) / 2]) * per_hour
+    low, high = betaincinv(rank, n + 1 - rank, [(1 - confidence) / 2, (1 + confidence) / 2]) * per_hour
     minutes = 60 * blocks.hours
     return Promise(
         threshold=float(threshold),
@@ -134,6 +134,8 @@ def refusal(alarms_per_hour: float, blocks_per_hour: float, minutes: float) -> s
 
 def expected_count(promise: Promise, blocks: int, confidence: float) -> tuple[int, int]:
     """Interval of the number of alarms among so many coming blocks: beta-binomial, both ends included."""
+    from scipy import stats  # half a second, which few stages need
+
     counts = stats.betabinom(blocks, promise.rank, promise.blocks + 1 - promise.rank)
     low, high = counts.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
     return int(low), int(high)
