@@ -30,7 +30,8 @@ def test_each_comes_after_those_whose_outputs_it_reads():
     assert len(fits) == len(scores) == len(wiring.detectors(ROOT))
 
 
-def test_another_command_than_a_module_is_refused(tmp_path):
-    (tmp_path / "dvc.yaml").write_text("stages: {say: {cmd: echo yes, deps: [], outs: [data/a]}}")
-    with pytest.raises(UserError, match=r"dvc.yaml: stage say is no 'python -m <module>': echo yes"):
+@pytest.mark.parametrize("command", ["echo yes", "make", "python -m"])
+def test_another_command_than_a_module_is_refused(tmp_path, command):
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{say: {{cmd: {command}, deps: [], outs: [data/a]}}}}")
+    with pytest.raises(UserError, match=rf"dvc.yaml: stage say is no 'python -m <module>': {command}"):
         wiring.stages(tmp_path)

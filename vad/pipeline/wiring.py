@@ -62,11 +62,11 @@ def _of(content: dict, values: dict[str, str]) -> list[Stage]:
         for key, item in instances.items():
             filled = _filled(own.get("do", own), values | {"key": key} | {f"item.{k}": v for k, v in item.items()})
             full = f"{name}@{key}" if key else name
-            python, option, *command = filled["cmd"].split()
-            if (python, option) != ("python", "-m"):
+            command = filled["cmd"].split()
+            if command[:2] != ["python", "-m"] or len(command) < 3:
                 raise UserError(f"{FILE}: stage {full} is no 'python -m <module>': {filled['cmd']}")
             outs = (out if isinstance(out, str) else next(iter(out)) for out in filled["outs"])
-            found.append(Stage(full, tuple(command), tuple(dict.fromkeys(filled["deps"])), tuple(outs)))
+            found.append(Stage(full, tuple(command[2:]), tuple(dict.fromkeys(filled["deps"])), tuple(outs)))
     return found
 
 
