@@ -69,4 +69,17 @@ def test_without_training_objects_it_cannot_be_fitted():
 
 def test_nearest_is_the_mean_distance_to_the_nearest_three():
     reference = np.array([[0.0, 1], [0, 2], [0, 3], [0, 100]])
-    assert objects._nearest(np.array([[0.0, 0]]), reference, (reference**2).sum(1)) == pytest.approx([2.0])
+    assert objects._nearest(np.array([[0.0, 0]]), objects.Reference.of(reference)) == pytest.approx([2.0])
+
+
+def test_distances_to_what_is_nearly_the_same_are_exact():
+    """Of unit vectors in float32, the sum of squares leaves 1e-7: a root of 3e-4 where there is 1e-6."""
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(200, 64)).astype(np.float32)
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
+    seen = known.copy()
+    seen[:, 0] += np.float32(1e-6)
+    reference = objects.Reference.of(known)
+    exact = np.sort(np.linalg.norm(seen.astype(np.float64)[:, None] - known.astype(np.float64), axis=2), axis=1)
+    np.testing.assert_allclose(objects._nearest(seen, reference), exact[:, : objects.NEIGHBOURS].mean(1), rtol=1e-6)
+    np.testing.assert_allclose(objects._nearest(seen[:1], reference), objects._nearest(seen, reference)[:1], rtol=1e-6)

@@ -12,7 +12,7 @@ Interpretable Video Anomaly Detection" (2022); there with detector boxes, poses 
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -159,7 +159,7 @@ class Measure:
         self._params = params
         self.backbone = copy(backbone)
         self.backbone.image_size = params.crop
-        self._squares: np.ndarray | None = None
+        self._references: dict[str, Reference] = {}
 
     def __call__(self, camera: Camera, table: pd.DataFrame, read: Read) -> dict[str, np.ndarray]:
         """Attribute -> (N,) float64 values of the objects ``table`` that ``camera`` saw; ``read`` gives its frames."""
@@ -177,16 +177,21 @@ class Measure:
 
     def _place(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
         """Distance to the nearest places in heights of a typical object; 0 in a scene that was never seen."""
-        places = self._state.get(f"place.{camera.scene}")
-        if places is None:
+        name = f"place.{camera.scene}"
+        if name not in self._state:
             return np.zeros(len(table))
         typical = ((table["y2"] - table["y1"]) / camera.size[1] / table["height"]).to_numpy()
-        return _nearest(_feet(table, camera.size), places, (places**2).sum(1)) / typical
+        return _nearest(_feet(table, camera.size), self._reference(name)) / typical
 
     def _appearance(self, camera: Camera, table: pd.DataFrame, read: Read) -> np.ndarray:
-        if self._squares is None:
-            self._squares = (self._state["appearance"] ** 2).sum(1)
-        return _nearest(self.embed(table, read), self._state["appearance"], self._squares)
+        return _nearest(self.embed(table, read), self._reference("appearance"))
+
+    def _reference(self, name: str) -> "Reference":
+        """The state's points of that name, made ready once."""
+        points = self._state[name]
+        if name not in self._references or self._references[name].points is not points:
+            self._references[name] = Reference.of(points)
+        return self._references[name]
 
     def embed(self, table: pd.DataFrame, read: Read) -> np.ndarray:
         """(N, D) float32 unit vectors: the backbone's pooled features of the objects' crops."""
@@ -205,14 +210,30 @@ class Measure:
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
-def _nearest(points: np.ndarray, reference: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """(N,) mean distance of each point to its nearest ``NEIGHBOURS`` of ``reference``, (M, D) whose ``squares`` sum to
-    (M,)."""
-    most = min(NEIGHBOURS, len(reference))
+class Reference(NamedTuple):
+    """Normal points: (M, D) ``points`` as they are kept, ``double`` in float64, ``squares`` (M,) of their norms."""
+
+    points: np.ndarray
+    double: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, points: np.ndarray) -> "Reference":
+        """Make ``points`` ready."""
+        double = points.astype(np.float64)
+        return cls(points, double, (double**2).sum(1))
+
+
+def _nearest(points: np.ndarray, reference: Reference) -> np.ndarray:
+    """(N,) mean distance of each point, (N, D), to its nearest ``NEIGHBOURS`` of the reference.
+
+    In float64: near a point the sum of squares cancels, and in float32 leaves nothing but how the product was rounded.
+    """
+    most, points = min(NEIGHBOURS, len(reference.double)), points.astype(np.float64)
     distances = [np.empty(0)]
     for start in range(0, len(points), 1024):
         part = points[start : start + 1024]
-        squared = (part**2).sum(1)[:, None] + squares - 2 * part @ reference.T
+        squared = (part**2).sum(1)[:, None] + reference.squares - 2 * part @ reference.double.T
         nearest = np.partition(np.maximum(squared, 0), most - 1, axis=1)[:, :most]
         distances.append(np.sqrt(nearest).mean(axis=1))
     return np.concatenate(distances)
