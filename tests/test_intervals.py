@@ -29,3 +29,9 @@ def test_median_needs_six_values():
     low, high = intervals.median(np.arange(101.0), 0.95)
     assert low < 50 < high
     assert high - low < 25
+
+
+@pytest.mark.parametrize(("hits", "cases"), [(6, 5), (-1, 5), (1, 0)])
+def test_a_share_beyond_all_or_below_none_is_refused(hits, cases):
+    with pytest.raises(ValueError, match=f"{hits} hits of {cases} cases"):
+        intervals.share(hits, cases, 0.95)

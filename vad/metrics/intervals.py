@@ -6,6 +6,8 @@ from scipy.special import betaincinv, gammainccinv, gammaincinv
 
 def share(hits: int, cases: int, confidence: float) -> tuple[float, float]:
     """Interval of a probability after ``hits`` of ``cases`` (Clopper & Pearson 1934); (0, 1) where there is no case."""
+    if not 0 <= hits <= cases:
+        raise ValueError(f"{hits} hits of {cases} cases")
     if not cases:
         return 0.0, 1.0
     tail, misses = (1 - confidence) / 2, cases - hits
